@@ -56,6 +56,12 @@ func (f Fields) ValidateUpdate() error {
 			return err
 		}
 	}
+	if name, ok := f["name"]; ok && name == "" {
+		return &InvalidError{"Invalid name '': it is empty"}
+	}
+	if _, ok := f[othersKey]; ok {
+		return &InvalidError{"Invalid attribute name 'others': it is how VIS packs custom attributes"}
+	}
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		if err := checkWire(name, f[name]); err != nil {
 			return err
@@ -84,12 +90,7 @@ func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
 // CheckName reports why VIS could not hold an image of this name.
 // The error is an *[InvalidError].
-func CheckName(name string) error {
-	if name == "" {
-		return &InvalidError{"Invalid name '': it is empty"}
-	}
-	return checkWire("name", name)
-}
+func CheckName(name string) error { return Fields{"name": name}.ValidateUpdate() }
 
 // IsKey reports whether name can be the name of an attribute: it must survive
 // the way through a header name, whose case is not kept.

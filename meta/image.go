@@ -129,7 +129,7 @@ func (img *Image) Version() string {
 		return "md5-" + strings.ToLower(img.Checksum) + "-" + size
 	}
 	return strings.Join([]string{
-		string(img.ID), img.Checksum, size, formatTime(img.UploadedAt), formatTime(img.UpdatedAt),
+		string(img.ID), img.Checksum, size, formatTime(img.UploadedAt),
 	}, "|")
 }
 
