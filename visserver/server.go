@@ -1,0 +1,154 @@
+package visserver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/visorfs/visorfs/meta"
+)
+
+// Options says what a [Server] serves. Dir and Users are required.
+type Options struct {
+	// Dir holds the database and the image files. It is created if missing, and
+	// belongs to one server at a time.
+	Dir string
+
+	// Users maps the access key of each user to the secret key that signs the
+	// user's requests; neither may be empty.
+	Users map[string]string
+
+	// IgnoreRange makes the server send image files as the original one does:
+	// whole and chunked, with neither Content-Length nor Accept-Ranges nor ETag.
+	IgnoreRange bool
+
+	// URL is the base of the attribute uri, for instance http://127.0.0.1:4568.
+	// Without it images have no uri.
+	URL string
+
+	// Logger takes a line per request at debug level, and failures of the
+	// server's own. Nil discards them.
+	Logger *slog.Logger
+}
+
+// Server is a VIS server. Its methods may be called concurrently.
+type Server struct {
+	users       map[string]string
+	ignoreRange bool
+	url         string // without a slash at the end
+	log         *slog.Logger
+	routes      routes
+	files       files
+	records     *records
+	close       func() error
+}
+
+// New opens the repository in options.Dir, or creates it, and removes what a
+// crash left there. It fails if another server uses the directory.
+func New(options Options) (*Server, error) {
+	if err := checkUsers(options.Users); err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
+	if options.Dir == "" {
+		return nil, errors.New("new server: no directory given")
+	}
+	dir, err := filepath.Abs(options.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("new server: %w", err)
+	}
+	s := &Server{
+		users:       maps.Clone(options.Users),
+		ignoreRange: options.IgnoreRange,
+		url:         strings.TrimRight(options.URL, "/"),
+		log:         options.Logger,
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.routes = s.newRoutes()
+	if err := s.open(dir); err != nil {
+		return nil, fmt.Errorf("new server in %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func (s *Server) open(dir string) (err error) {
+	if s.files, err = openFiles(dir); err != nil {
+		return err
+	}
+	// The database comes before any cleaning: its lock says that the directory is ours.
+	if s.records, err = openRecords(filepath.Join(dir, databaseName), s.locate); err != nil {
+		return err
+	}
+	s.close = sync.OnceValue(s.records.close)
+	if err := s.recover(); err != nil {
+		return errors.Join(err, s.close())
+	}
+	return nil
+}
+
+// Close writes what is not on disk yet and closes the database. Let requests end
+// first, with [http.Server.Shutdown]; changes that come later are answered 503.
+func (s *Server) Close() error { return s.close() }
+
+func checkUsers(users map[string]string) error {
+	if len(users) == 0 {
+		return errors.New("no users given")
+	}
+	for key, secret := range users {
+		if key == "" || secret == "" {
+			return errors.New("a user with an empty access key or secret key")
+		}
+	}
+	return nil
+}
+
+// locate gives an image the attributes that say where it is. They follow from
+// the options of the running server, not from what was true when the record was
+// written: a repository may be moved.
+func (s *Server) locate(img *meta.Image) {
+	img.URI, img.Location = "", ""
+	if s.url != "" {
+		img.URI = s.url + imagesPath + "/" + string(img.ID)
+	}
+	if img.Status == meta.Available {
+		img.Location = (&url.URL{Scheme: "file", Path: s.files.path(img.ID)}).String()
+	}
+}
+
+// now is the present time as precisely as VIS can write it, so that a record
+// reads the same from memory and from disk. Being UTC always, times sort as text.
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+// visible reports whether a user may see an image.
+func visible(img *meta.Image, user string) bool {
+	return img.Owner == user || img.Access == meta.Public
+}
+
+// find returns an image that the user may see.
+func (s *Server) find(id meta.ID, user string) (*meta.Image, error) {
+	img, ok := s.records.get(id)
+	if !ok || !visible(img, user) {
+		return nil, notFound(id)
+	}
+	return img, nil
+}
+
+// findOwn returns an image that the user may change.
+func (s *Server) findOwn(id meta.ID, user string) (*meta.Image, error) {
+	img, err := s.find(id, user)
+	if err != nil {
+		return nil, err
+	}
+	if img.Owner != user {
+		return nil, refuse(http.StatusForbidden, "No permission to change image '%s' of another user", id)
+	}
+	return img, nil
+}
