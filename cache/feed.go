@@ -1,0 +1,132 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxTries = 5 // in a row without a new byte
+
+	// firstBackoff doubles with each try; all of them together stay below a second.
+	firstBackoff = 50 * time.Millisecond
+)
+
+// feed reads a source in order and hides its breaks: it opens a new body at the next
+// missing byte when one fails or is short.
+type feed struct {
+	open  func() (body io.ReadCloser, start int64, err error) // a body from off, or from before
+	count *atomic.Int64                                       // bytes read from bodies
+
+	off   int64         // the next byte to give
+	body  io.ReadCloser // nil: to be opened
+	at    int64         // the next byte of body, at most off
+	tries int           // opens since the last new byte
+}
+
+// connect opens the first body.
+func (f *feed) connect(ctx context.Context) error {
+	for f.body == nil {
+		if err := f.reopen(); err != nil {
+			if err := f.backoff(ctx, err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fill fills p with the next bytes.
+func (f *feed) fill(ctx context.Context, p []byte) error {
+	for len(p) > 0 {
+		n, err := f.read(p)
+		p = p[n:]
+		if err == nil {
+			continue
+		}
+		f.close()
+		if len(p) == 0 {
+			break
+		}
+		if err := f.backoff(ctx, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads from the body, once.
+func (f *feed) read(p []byte) (int, error) {
+	if f.body == nil {
+		if err := f.reopen(); err != nil {
+			return 0, err
+		}
+	}
+	if err := f.skip(); err != nil {
+		return 0, err
+	}
+	n, err := f.body.Read(p)
+	f.count.Add(int64(n))
+	f.at += int64(n)
+	f.off += int64(n)
+	if n > 0 {
+		f.tries = 0
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// skip reads what comes before off.
+func (f *feed) skip() error {
+	n, err := io.CopyN(io.Discard, f.body, f.off-f.at)
+	f.count.Add(n)
+	f.at += n
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (f *feed) reopen() error {
+	f.tries++
+	body, start, err := f.open()
+	if err != nil {
+		return err
+	}
+	f.body, f.at = body, start
+	return nil
+}
+
+func (f *feed) close() {
+	if f.body != nil {
+		_ = f.body.Close() // it was only read
+		f.body = nil
+	}
+}
+
+// backoff waits before the next try, or returns why there is none.
+func (f *feed) backoff(ctx context.Context, err error) error {
+	if f.tries >= maxTries || isPermanent(err) {
+		return err
+	}
+	pause := firstBackoff << max(f.tries-1, 0)
+	timer := time.NewTimer(pause/2 + rand.N(pause/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func isPermanent(err error) bool {
+	var p interface{ Permanent() bool }
+	return errors.As(err, &p) && p.Permanent()
+}
