@@ -1,0 +1,144 @@
+package visclient
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// The defaults of the original client.
+const (
+	DefaultHost = "0.0.0.0"
+	DefaultPort = 4568
+)
+
+// Options configure a [Client]. The zero value of each field is its default.
+type Options struct {
+	URL  string // base of the service, http or https, e.g. "https://vis.example.org:4568"; overrides Host and Port
+	Host string // default [DefaultHost]
+	Port int    // default [DefaultPort]
+
+	AccessKey string // who asks
+	SecretKey string // signs the requests; never sent
+
+	// Store is the name of the store that uploads go to, sent with each of them
+	// because the original server deletes the file of a deleted image only when
+	// it was. Default "file".
+	Store string
+
+	// Timeout bounds the time without an answer, retries included. Default 30s.
+	Timeout time.Duration
+
+	UserAgent string // default "visorfs"
+}
+
+// Client is a user's access to one VIS server.
+type Client struct {
+	base      url.URL
+	accessKey string
+	secretKey string
+	store     string
+	userAgent string
+	timeout   time.Duration
+
+	// Uploads do not share kept connections: the server may be closing one, and a
+	// body that is read once cannot be sent again.
+	requests *http.Client
+	uploads  *http.Client
+
+	server atomic.Int32 // a serverKind
+}
+
+// New returns a client. It sends nothing yet; see [Client.CheckAccess].
+func New(o Options) (*Client, error) {
+	base, err := baseURL(o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		base:      base,
+		accessKey: o.AccessKey,
+		secretKey: o.SecretKey,
+		store:     o.Store,
+		userAgent: o.UserAgent,
+		timeout:   o.Timeout,
+	}
+	if c.store == "" {
+		c.store = "file"
+	}
+	if c.userAgent == "" {
+		c.userAgent = "visorfs"
+	}
+	if c.timeout <= 0 {
+		c.timeout = 30 * time.Second
+	}
+	c.requests = httpClient(true)
+	c.uploads = httpClient(false)
+	return c, nil
+}
+
+func baseURL(o Options) (url.URL, error) {
+	if o.URL == "" {
+		host, port := o.Host, o.Port
+		if host == "" {
+			host = DefaultHost
+		}
+		if port == 0 {
+			port = DefaultPort
+		}
+		return url.URL{Scheme: "http", Host: net.JoinHostPort(host, strconv.Itoa(port))}, nil
+	}
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil:
+		return url.URL{}, fmt.Errorf("server URL: %w", err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return url.URL{}, fmt.Errorf("server URL %q: want http://HOST:PORT or https://HOST:PORT", u.Redacted())
+	case u.User != nil:
+		return url.URL{}, fmt.Errorf("server URL %q: VIS takes no password; give the access key and secret key instead", u.Redacted())
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return url.URL{}, fmt.Errorf("server URL %q: VIS answers at the root of a host, want %s://%s", u.Redacted(), u.Scheme, u.Host)
+	}
+	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+func httpClient(keepAlive bool) *http.Client {
+	transport := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: one stream per connection is faster for large bodies
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     60 * time.Second,
+		DisableKeepAlives:   !keepAlive,
+		DisableCompression:  true, // an image's bytes are counted and hashed as they come
+		ReadBufferSize:      64 << 10,
+		WriteBufferSize:     256 << 10,
+
+		MaxResponseHeaderBytes: 256 << 10,
+	}
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// URL returns the base of the service.
+func (c *Client) URL() string { return c.base.String() }
+
+// Host returns the host of the service, as the original client's option of that name.
+func (c *Client) Host() string { return c.base.Hostname() }
+
+// AccessKey returns the user's access key.
+func (c *Client) AccessKey() string { return c.accessKey }
+
+// CloseIdleConnections closes the connections that are kept for the next request.
+func (c *Client) CloseIdleConnections() {
+	c.requests.CloseIdleConnections()
+	c.uploads.CloseIdleConnections()
+}

@@ -1,0 +1,33 @@
+// Package visclient speaks to a VISOR Image System (VIS), a REST service that
+// keeps virtual machine images.
+//
+// A [Client] has one method per operation of the service, named as in the
+// original Ruby client: [Client.HeadImage], [Client.GetImages],
+// [Client.GetImagesDetail], [Client.GetImage], [Client.PostImage],
+// [Client.PutImage], [Client.DeleteImage] and [Client.DeleteByQuery]. Each
+// request is signed with the user's secret key. A client is safe for concurrent
+// use and keeps its connections.
+//
+// # Waiting
+//
+// Options.Timeout bounds how long an operation goes without an answer, all
+// retries included; it then fails with [ErrTimeout]. A download or upload may
+// take as long as it needs while bytes move. Whatever can be repeated without
+// harm (HEAD, GET, DELETE, a change of metadata) is repeated with growing, jittered
+// pauses when the network or the server has a passing fault; an upload, whose
+// body is read once, only when the connection could not be made.
+//
+// # Errors
+//
+// Every error of an operation is an *[Error], which says which operation on which
+// image failed, and why. Its kind is found with [errors.Is]: [ErrInvalid],
+// [ErrNotFound], [ErrConflict], [ErrForbidden], [ErrNoSpace], [ErrInternal],
+// [ErrTimeout], [ErrMismatch]. ErrNotFound also is [io/fs.ErrNotExist], and
+// ErrForbidden is [io/fs.ErrPermission].
+//
+// # Trust
+//
+// An upload is successful when the server's reply names the size and the MD5 of
+// the bytes that were sent; anything else is ErrMismatch. Redirects are not
+// followed, so a signature never reaches another host.
+package visclient

@@ -1,0 +1,231 @@
+package visclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/visorfs/visorfs/meta"
+)
+
+// call is one operation, ready to be sent.
+type call struct {
+	op     string // for errors, e.g. "delete image"
+	id     meta.ID
+	method string
+	path   string // not escaped
+	query  url.Values
+	header http.Header
+	fields meta.Fields
+	body   *upload // nil for none
+
+	accept func(*http.Response) error // takes a reply of success, and closes its body unless it keeps it
+
+	onTry func() // before each sending; nil for nothing
+
+	once      bool // sending it twice would do harm
+	impatient bool // do not wait for a server that is away
+}
+
+// The pauses between two tries.
+const (
+	firstPause = 50 * time.Millisecond
+	longPause  = time.Second
+
+	goliathTries = 3 // of a 500 from the original server, which is its answer to many a bad value
+)
+
+// send sends a call until its reply is accepted, or the failure is not a passing
+// one, or time is up.
+func (c *Client) send(ctx context.Context, op call) error {
+	deadline := time.Now().Add(c.timeout)
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = firstPause, longPause
+	for try := 1; ; try++ {
+		if op.onTry != nil {
+			op.onTry()
+		}
+		err := c.try(ctx, op, time.Until(deadline))
+		if err == nil || ctx.Err() != nil || !op.again(err, try) {
+			return err
+		}
+		wait := pause.NextBackOff()
+		if time.Until(deadline) < wait {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return fail(ctx, op, err)
+		}
+	}
+}
+
+// again reports whether a call that failed may succeed if sent once more, and does no harm.
+func (op call) again(err error, try int) bool {
+	var e *Error
+	if op.impatient || !errors.As(err, &e) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrMismatch) {
+		return false
+	}
+	if op.once || op.body != nil {
+		return neverSent(err)
+	}
+	switch e.StatusCode {
+	case 0, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return true
+	case http.StatusServiceUnavailable: // the original server says so of any bad value, too
+		return !e.original || strings.Contains(e.Message, "Is it running?")
+	case http.StatusInternalServerError:
+		return !e.original || try < goliathTries
+	}
+	return false
+}
+
+// neverSent reports whether the connection for a request could not be made.
+func neverSent(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
+}
+
+// try sends a call once.
+func (c *Client) try(ctx context.Context, op call, patience time.Duration) error {
+	ctx, dog := watch(ctx, patience)
+	req, err := c.request(ctx, op, dog)
+	if err != nil {
+		dog.end()
+		return err
+	}
+	client := c.requests
+	if op.body != nil {
+		client = c.uploads
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		err = fail(ctx, op, withoutURL(err))
+		dog.end()
+		return err
+	}
+	c.learn(resp.Header)
+	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, dog: dog, patience: c.timeout}
+	if resp.StatusCode < 200 || resp.StatusCode >= 300 {
+		defer finish(resp.Body)
+		return replyError(op, resp)
+	}
+	return op.accept(resp)
+}
+
+// withoutURL drops the method and URL that net/http puts before a cause: the
+// operation and the id say it already.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+func (c *Client) request(ctx context.Context, op call, dog *watchdog) (*http.Request, error) {
+	u := c.base
+	u.Path = op.path
+	u.RawQuery = op.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, op.method, u.String(), nil)
+	if err != nil {
+		return nil, invalid(op, err)
+	}
+	for key, values := range op.header {
+		req.Header[key] = values
+	}
+	req.Header.Set("Accept", "application/json") // exactly this: the original server copies it into the reply
+	req.Header.Set("User-Agent", c.userAgent)
+	req.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	op.fields.SetHeader(req.Header)
+	if op.body != nil {
+		req.Header.Set("Content-Type", "application/octet-stream")
+		req.Body = op.body.attach(dog, c.timeout)
+		req.ContentLength = -1
+	}
+	sign(req, c.accessKey, c.secretKey)
+	return req, nil
+}
+
+// The most that is read of a reply that should be small.
+const (
+	maxImageReply = 4 << 20
+	maxErrorReply = 64 << 10
+	maxDrain      = 256 << 10
+)
+
+// finish drains what is left of a body, so that its connection can be kept, and closes it.
+func finish(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, maxDrain)
+	_ = body.Close()
+}
+
+// replyError makes an error of a reply without success. The message is where this
+// kind of reply has it, or the start of whatever the body says.
+func replyError(op call, resp *http.Response) error {
+	e := &Error{
+		Op: op.op, ID: op.id,
+		StatusCode: resp.StatusCode,
+		Message:    resp.Header.Get("X-Error-Message"),
+		original:   isOriginal(resp.Header),
+	}
+	if e.Message == "" && op.method != http.MethodHead {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorReply))
+		e.Message = errorMessage(body)
+	}
+	if location := resp.Header.Get("Location"); e.Message == "" && resp.StatusCode < 400 && location != "" {
+		e.Message = "the server redirects to " + location + ", which is not followed"
+	}
+	e.Message = printable(e.Message)
+	return e
+}
+
+func errorMessage(body []byte) string {
+	var reply struct{ Message, Error string }
+	if json.Unmarshal(body, &reply) == nil {
+		if reply.Message != "" {
+			return reply.Message
+		}
+		return reply.Error
+	}
+	return strings.TrimSpace(string(body))
+}
+
+// printable makes a server's text fit for one line of a log or terminal.
+func printable(text string) string {
+	const limit = 500
+	text = strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "") + "…"
+	}
+	return text
+}
+
+// imageInto accepts the reply {"image": {...}}.
+func imageInto(op call, img **meta.Image) func(*http.Response) error {
+	return func(resp *http.Response) error {
+		defer finish(resp.Body)
+		var reply struct{ Image *meta.Image }
+		if err := json.NewDecoder(io.LimitReader(resp.Body, maxImageReply)).Decode(&reply); err != nil {
+			return badReply(resp.Request.Context(), op, err)
+		}
+		if reply.Image == nil {
+			return badReply(resp.Request.Context(), op, errors.New(`no "image" in it`))
+		}
+		*img = reply.Image
+		return nil
+	}
+}
