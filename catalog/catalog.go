@@ -1,0 +1,144 @@
+package catalog
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
+)
+
+// afterFailure is how long a failed listing answers for all who ask, so that the
+// many lookups behind one "ls" of a server that is away do not wait one by one.
+const afterFailure = time.Second
+
+// Catalog is the current tree of a repository. It is safe for concurrent use.
+type Catalog struct {
+	client *visclient.Client
+	ttl    time.Duration
+	flight singleflight.Group
+
+	mu      sync.Mutex
+	images  map[meta.ID]*meta.Image // of the last listing, with the local changes since
+	fetched time.Time               // when that listing was asked for; zero before the first
+	tree    *Tree                   // of images; nil when they have changed
+	failed  error                   // of the last listing
+	failAt  time.Time
+	listing bool     // one is under way
+	changes []change // local ones since it began
+}
+
+// change is what this mount did to an image: a nil image was deleted.
+type change struct {
+	id  meta.ID
+	img *meta.Image
+}
+
+// New returns a catalog of the images that a client's user may see. A listing is
+// good for ttl.
+func New(client *visclient.Client, ttl time.Duration) *Catalog {
+	return &Catalog{client: client, ttl: ttl}
+}
+
+// Tree returns a tree that is no older than the time to live, asking the server if
+// need be. The caller may stop waiting; the listing goes on for the others.
+func (c *Catalog) Tree(ctx context.Context) (*Tree, error) {
+	if tree, err, ok := c.current(); ok {
+		return tree, err
+	}
+	done := c.flight.DoChan("", func() (any, error) {
+		if tree, err, ok := c.current(); ok {
+			return tree, err // of a flight that landed in between
+		}
+		return c.list(context.WithoutCancel(ctx))
+	})
+	select {
+	case result := <-done:
+		tree, _ := result.Val.(*Tree)
+		return tree, result.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Fresh says how long the current tree is still good for.
+func (c *Catalog) Fresh() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(0, c.ttl-time.Since(c.fetched))
+}
+
+// Put makes an image that this mount registered or changed visible at once.
+func (c *Catalog) Put(img *meta.Image) { c.apply(change{img.ID, img}) }
+
+// Remove hides an image that this mount deleted, at once.
+func (c *Catalog) Remove(id meta.ID) { c.apply(change{id, nil}) }
+
+func (c *Catalog) apply(ch change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.listing {
+		c.changes = append(c.changes, ch)
+	}
+	if c.images == nil {
+		return // the first listing will tell
+	}
+	ch.applyTo(c.images)
+	c.tree = nil
+}
+
+func (ch change) applyTo(images map[meta.ID]*meta.Image) {
+	if ch.img == nil {
+		delete(images, ch.id)
+	} else {
+		images[ch.id] = ch.img
+	}
+}
+
+// current returns what is known, if that is fresh enough.
+func (c *Catalog) current() (*Tree, error, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.images != nil && time.Since(c.fetched) < c.ttl:
+		if c.tree == nil {
+			c.tree = NewTree(slices.Collect(maps.Values(c.images)))
+		}
+		return c.tree, nil, true
+	case c.failed != nil && time.Since(c.failAt) < afterFailure:
+		return nil, c.failed, true
+	}
+	return nil, nil, false
+}
+
+func (c *Catalog) list(ctx context.Context) (*Tree, error) {
+	asked := time.Now()
+	c.mu.Lock()
+	c.listing, c.changes = true, nil
+	c.mu.Unlock()
+
+	list, err := c.client.GetImagesDetail(ctx, nil)
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listing = false
+	if c.failed = err; err != nil {
+		c.failAt = time.Now()
+		return nil, err
+	}
+	images := make(map[meta.ID]*meta.Image, len(list))
+	for _, img := range list {
+		images[img.ID] = img
+	}
+	for _, ch := range c.changes {
+		ch.applyTo(images)
+	}
+	c.images, c.changes, c.fetched = images, nil, asked
+	c.tree = NewTree(slices.Collect(maps.Values(images)))
+	return c.tree, nil
+}

@@ -1,0 +1,19 @@
+// Package catalog turns a flat repository of named images into a tree of files,
+// and keeps that tree fresh.
+//
+// A [Tree] is one listing of the repository as directories and files. It never
+// changes once built, so whoever holds one sees a consistent picture. Every image
+// has exactly one path in it, whatever its name:
+//
+//   - a '/' in a name makes directories: "debian/12/base.iso";
+//   - of several images with one name the oldest has the plain path, the others
+//     get a '~' and the first digits of their id before the extension;
+//   - an image whose path is a directory for others moves aside the same way;
+//   - a name that cannot be a path is shown in the root, percent-encoded, with
+//     such a suffix.
+//
+// A [Catalog] holds the current tree. It asks the server for a listing when the
+// tree is older than its time to live, once for all who ask at that moment, and
+// takes local changes ([Catalog.Put], [Catalog.Remove]) at once. A listing that was
+// under way during a local change does not undo it.
+package catalog
