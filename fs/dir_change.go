@@ -1,0 +1,151 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"syscall"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/visorfs/visorfs/catalog"
+	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
+)
+
+var _ = (gofuse.NodeCreater)((*dirNode)(nil))
+
+// Create makes a file that is not yet on the server.
+func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, gofuse.FileHandle, uint32, syscall.Errno) {
+	p := d.child(name)
+	if err := checkNewName(p); err != nil {
+		return nil, nil, 0, d.vol.errno("create", p, "", err)
+	}
+	n := &imageNode{vol: d.vol}
+	n.draft = newDraft(n, p, nil, d.vol.fieldsOf(p, mode))
+	inode := d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG})
+	h := n.newWriter(ctx)
+	d.vol.pin(p, n)
+	return inode, h, 0, n.fill(ctx, &out.Attr)
+}
+
+// checkNewName refuses what VIS cannot hold, or would not be found under this path again.
+func checkNewName(p string) error {
+	if err := meta.CheckName(p); err != nil {
+		return err
+	}
+	if len(path.Base(p)) > 255 {
+		return syscall.ENAMETOOLONG
+	}
+	if !catalog.IsPath(p) {
+		return &meta.InvalidError{Message: fmt.Sprintf("Invalid name %q: it is reserved", p)}
+	}
+	return nil
+}
+
+// fieldsOf guesses the metadata of a new file from its path and mode.
+func (v *volume) fieldsOf(p string, mode uint32) meta.Fields {
+	f := meta.Fields{"name": p, "architecture": architectureOf(p, v.architecture), "access": accessOf(mode)}
+	if format := formatOf(p); format != "" {
+		f["format"] = format
+	}
+	return f
+}
+
+func formatOf(p string) string {
+	ext := strings.ToLower(strings.TrimPrefix(path.Ext(p), "."))
+	for _, format := range meta.Formats {
+		if ext == format {
+			return format
+		}
+	}
+	return ""
+}
+
+// architectureOf reads the architecture from a name like debian-12-amd64.iso.
+func architectureOf(p, fallback string) string {
+	p = strings.ToLower(p)
+	for _, hint := range []struct{ word, architecture string }{
+		{"x86_64", "x86_64"}, {"x86-64", "x86_64"}, {"amd64", "x86_64"}, {"x64", "x86_64"},
+		{"i386", "i386"}, {"i486", "i386"}, {"i586", "i386"}, {"i686", "i386"}, {"x86", "i386"}, {"ia32", "i386"},
+	} {
+		if strings.Contains(p, hint.word) {
+			return hint.architecture
+		}
+	}
+	return fallback
+}
+
+var _ = (gofuse.NodeUnlinker)((*dirNode)(nil))
+
+func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
+	p := d.child(name)
+	if n := d.vol.drafted(p); n != nil {
+		return d.vol.errno("unlink", p, n.imageID(), n.discard(ctx))
+	}
+	tree, err := d.vol.catalog.Tree(ctx)
+	if err != nil {
+		return d.vol.errno("unlink", p, "", err)
+	}
+	here := tree.Dir(d.path)
+	if here == nil || here.Files[name] == nil {
+		return syscall.ENOENT
+	}
+	id := here.Files[name].Image.ID
+	return d.vol.errno("unlink", p, id, d.vol.delete(ctx, id))
+}
+
+// delete removes an image from the server and then from the catalog. One that was
+// gone already is removed.
+func (v *volume) delete(ctx context.Context, id meta.ID) error {
+	_, err := v.client.DeleteImage(ctx, id)
+	if errors.Is(err, visclient.ErrNotFound) {
+		err = nil
+	}
+	if err == nil {
+		v.catalog.Remove(id)
+	}
+	return err
+}
+
+// What follows is not there yet, or has no meaning in VIS. Without these methods
+// go-fuse would answer some of them with success.
+
+var _ = (gofuse.NodeMkdirer)((*dirNode)(nil))
+
+func (d *dirNode) Mkdir(_ context.Context, name string, _ uint32, _ *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	return nil, d.vol.errno("mkdir", d.child(name), "", fmt.Errorf("making directories: %w", errUnsupported))
+}
+
+var _ = (gofuse.NodeRmdirer)((*dirNode)(nil))
+
+func (d *dirNode) Rmdir(_ context.Context, name string) syscall.Errno {
+	return d.vol.errno("rmdir", d.child(name), "", fmt.Errorf("removing directories: %w", errUnsupported))
+}
+
+var _ = (gofuse.NodeRenamer)((*dirNode)(nil))
+
+func (d *dirNode) Rename(_ context.Context, name string, _ gofuse.InodeEmbedder, _ string, _ uint32) syscall.Errno {
+	return d.vol.errno("rename", d.child(name), "", fmt.Errorf("renaming: %w (setfattr -n user.visor.name does it)", errUnsupported))
+}
+
+var (
+	_ = (gofuse.NodeLinker)((*dirNode)(nil))
+	_ = (gofuse.NodeSymlinker)((*dirNode)(nil))
+	_ = (gofuse.NodeMknoder)((*dirNode)(nil))
+)
+
+func (d *dirNode) Link(context.Context, gofuse.InodeEmbedder, string, *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	return nil, syscall.EPERM
+}
+
+func (d *dirNode) Symlink(context.Context, string, string, *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	return nil, syscall.EPERM
+}
+
+func (d *dirNode) Mknod(context.Context, string, uint32, uint32, *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	return nil, syscall.EPERM
+}

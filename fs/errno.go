@@ -1,0 +1,104 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+
+	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
+)
+
+// Errors of this room.
+var (
+	errStale       = errors.New("the image was replaced or deleted on the server")
+	errBusy        = errors.New("the image is being uploaded")
+	errFailedImage = errors.New("the image's upload failed: it has no data (write it again, or remove it)")
+	errPermission  = errors.New("only the server changes this attribute")
+	errUnsupported = errors.New("not supported yet")
+	errReadBack    = fmt.Errorf("reading a file that is being written: %w (close it first)", errUnsupported)
+	errKilled      = errors.New("the writing program was killed before it closed the file; nothing was stored")
+)
+
+// errnos maps errors to what a program sees; the first that fits counts.
+var errnos = []struct {
+	err   error
+	errno syscall.Errno
+}{
+	{context.Canceled, syscall.EINTR},
+	{errStale, syscall.ESTALE},
+	{errBusy, syscall.EBUSY},
+	{errFailedImage, syscall.EIO},
+	{errPermission, syscall.EPERM},
+	{errUnsupported, syscall.EOPNOTSUPP},
+	{errKilled, syscall.EINTR},
+	{visclient.ErrMismatch, syscall.EIO},
+	{visclient.ErrTimeout, syscall.ETIMEDOUT},
+	{visclient.ErrInvalid, syscall.EINVAL},
+	{visclient.ErrForbidden, syscall.EACCES},
+	{visclient.ErrNotFound, syscall.ENOENT},
+	{visclient.ErrConflict, syscall.EBUSY},
+	{visclient.ErrNoSpace, syscall.ENOSPC},
+}
+
+func toErrno(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	for _, e := range errnos {
+		if errors.Is(err, e.err) {
+			return e.errno
+		}
+	}
+	var invalid *meta.InvalidError
+	if errors.As(err, &invalid) {
+		return syscall.EINVAL
+	}
+	var errno syscall.Errno
+	if errors.As(err, &errno) && isOurs(err) {
+		return errno
+	}
+	return syscall.EIO
+}
+
+// isOurs reports whether an errno was chosen here. One that comes out of the
+// network stack speaks of a socket, not of the image.
+func isOurs(err error) bool {
+	_, bare := err.(syscall.Errno)
+	return bare
+}
+
+// errno maps an operation's error to what the program sees, and logs it: this is
+// the one place where a failed operation is logged.
+func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
+	errno := toErrno(err)
+	switch errno {
+	case 0, syscall.EINTR:
+		return errno
+	}
+	if err == errStale {
+		return errno // a path that the kernel remembers a moment too long; it looks again
+	}
+	attrs := []any{"path", "/" + path, "errno", errno.Error()}
+	if id != "" {
+		attrs = append(attrs, "id", string(id))
+	}
+	var e *visclient.Error
+	if errors.As(err, &e) && e.StatusCode != 0 {
+		attrs = append(attrs, "status", e.StatusCode)
+	}
+	v.log.Log(context.Background(), level(errno), op+": "+err.Error(), attrs...)
+	return errno
+}
+
+// level is that of a failure which the program or its user brought about, or of one
+// that somebody should look at.
+func level(errno syscall.Errno) slog.Level {
+	switch errno {
+	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP:
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}

@@ -1,0 +1,182 @@
+package fs
+
+import (
+	"context"
+	"sync"
+	"syscall"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/visorfs/visorfs/catalog"
+	"github.com/visorfs/visorfs/meta"
+)
+
+// imageNode is an image, or a file that is being written and will become one.
+type imageNode struct {
+	gofuse.Inode
+	vol *volume
+
+	mu      sync.Mutex
+	id      meta.ID // "" until the server knows the file
+	draft   *draft  // while open for writing
+	writers int     // handles open for writing
+	warm    string  // version of the data that the kernel has pages of
+}
+
+func (n *imageNode) imageID() meta.ID {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.id
+}
+
+func (n *imageNode) currentDraft() *draft {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.draft
+}
+
+// file returns the image and its path as the catalog has them. An image that is
+// not listed any more is errStale: this node outlived it.
+func (n *imageNode) file(ctx context.Context) (*catalog.File, error) {
+	tree, err := n.vol.catalog.Tree(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if f := tree.File(n.imageID()); f != nil {
+		return f, nil
+	}
+	return nil, errStale
+}
+
+// path is for log lines.
+func (n *imageNode) path() string { return n.Path(nil) }
+
+func (n *imageNode) errno(op string, err error) syscall.Errno {
+	return n.vol.errno(op, n.path(), n.imageID(), err)
+}
+
+var _ = (gofuse.NodeGetattrer)((*imageNode)(nil))
+
+func (n *imageNode) Getattr(ctx context.Context, _ gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	if n.currentDraft() == nil {
+		out.SetTimeout(n.vol.kernelTimeout())
+	}
+	return n.fill(ctx, &out.Attr)
+}
+
+// fill writes the attributes of the draft, if there is one, or of the image.
+func (n *imageNode) fill(ctx context.Context, out *fuse.Attr) syscall.Errno {
+	if d := n.currentDraft(); d != nil {
+		n.vol.fillImage(out, d.image())
+		return 0
+	}
+	f, err := n.file(ctx)
+	if err != nil {
+		return n.errno("getattr", err)
+	}
+	n.vol.fillImage(out, f.Image)
+	return 0
+}
+
+var _ = (gofuse.NodeSetattrer)((*imageNode)(nil))
+
+func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	if size, ok := in.GetSize(); ok {
+		if err := n.truncate(ctx, int64(size)); err != nil {
+			return n.errno("truncate", err)
+		}
+	}
+	fields := make(meta.Fields)
+	if mode, ok := in.GetMode(); ok {
+		fields["access"] = accessOf(mode)
+	}
+	if mtime, ok := in.GetMTime(); ok {
+		fields[mtimeKey] = formatMtime(mtime)
+	}
+	if err := n.setFields(ctx, fields); err != nil {
+		return n.errno("setattr", err)
+	}
+	return n.Getattr(ctx, f, out)
+}
+
+// truncate takes a file's length to 0, so that it can be written anew. To VIS any
+// other change of a length is a change of stored data.
+func (n *imageNode) truncate(ctx context.Context, size int64) error {
+	if d := n.currentDraft(); d != nil {
+		return d.truncate(ctx, size)
+	}
+	f, err := n.file(ctx)
+	if err != nil {
+		return err
+	}
+	if size != f.Image.Size {
+		return errInPlace
+	}
+	return nil
+}
+
+// setFields changes attributes, unless they are so already: one request, or none.
+func (n *imageNode) setFields(ctx context.Context, fields meta.Fields) error {
+	if d := n.currentDraft(); d != nil {
+		return d.setFields(ctx, fields)
+	}
+	f, err := n.file(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = n.vol.putFields(ctx, f.Image, fields)
+	return err
+}
+
+// putFields sends those fields that are not what the image has, and returns the image
+// as it then is.
+func (v *volume) putFields(ctx context.Context, img *meta.Image, fields meta.Fields) (*meta.Image, error) {
+	fields = changed(img, fields)
+	if len(fields) == 0 {
+		return img, nil
+	}
+	updated, err := v.client.PutImage(ctx, img.ID, fields, nil)
+	if err != nil {
+		return nil, err
+	}
+	v.catalog.Put(updated)
+	return updated, nil
+}
+
+var _ = (gofuse.NodeOpener)((*imageNode)(nil))
+
+func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
+	if flags&syscall.O_ACCMODE != syscall.O_RDONLY {
+		h, err := n.openWriter(ctx, flags)
+		if err != nil {
+			return nil, 0, n.errno("open for writing", err)
+		}
+		return h, 0, 0
+	}
+	if d := n.currentDraft(); d != nil && d.dirty() {
+		return nil, 0, n.errno("open", errBusy)
+	}
+	f, err := n.file(ctx)
+	if err != nil {
+		return nil, 0, n.errno("open", err)
+	}
+	r, err := n.vol.openReader(f.Image)
+	if err != nil {
+		return nil, 0, n.errno("open", err)
+	}
+	return &readHandle{node: n, reader: r}, n.pageCache(f.Image), 0
+}
+
+// pageCache tells the kernel to keep its pages of the file when the data are still
+// those it read before.
+func (n *imageNode) pageCache(img *meta.Image) uint32 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	version := img.Version()
+	if n.warm == version {
+		return fuse.FOPEN_KEEP_CACHE
+	}
+	n.warm = version
+	return 0
+}

@@ -1,0 +1,131 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/visorfs/visorfs/visclient"
+)
+
+// Options configure a mount. The zero value of each field is its default.
+type Options struct {
+	Client *visclient.Client // required
+
+	MetadataTTL  time.Duration // how old a listing may get; default 5s
+	MemoryBytes  int64         // bound on cached image data; default 64 MiB
+	Architecture string        // of new files whose name tells none; default "x86_64"
+	UID, GID     uint32        // owner of all files
+
+	AllowOther bool // let other users in
+	ReadOnly   bool
+	DebugFUSE  bool // log every request and reply
+
+	Logger *slog.Logger // default: discard
+}
+
+func (o Options) withDefaults() Options {
+	if o.MetadataTTL <= 0 {
+		o.MetadataTTL = 5 * time.Second
+	}
+	if o.Architecture == "" {
+		o.Architecture = "x86_64"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Mount is a mounted repository.
+type Mount struct {
+	vol    *volume
+	dir    string
+	server *fuse.Server
+}
+
+// New mounts the repository that a client sees on a directory, and serves it until
+// it is unmounted. It does not ask the server anything: see
+// [visclient.Client.CheckAccess].
+func New(dir string, o Options) (*Mount, error) {
+	o = o.withDefaults()
+	if err := CheckMountpoint(dir); err != nil {
+		return nil, err
+	}
+	vol := newVolume(o)
+	server, err := gofuse.Mount(dir, &dirNode{vol: vol}, vol.fuseOptions(o))
+	if err != nil {
+		return nil, fmt.Errorf("mount %s: %w", dir, err)
+	}
+	return &Mount{vol: vol, dir: dir, server: server}, nil
+}
+
+func (v *volume) fuseOptions(o Options) *gofuse.Options {
+	logger := slog.NewLogLogger(v.log.Handler(), slog.LevelWarn)
+	if o.DebugFUSE {
+		logger = log.Default()
+	}
+	options := &gofuse.Options{
+		Logger: logger,
+		MountOptions: fuse.MountOptions{
+			FsName:            o.Client.URL(),
+			Name:              "visorfs",
+			AllowOther:        o.AllowOther,
+			Debug:             o.DebugFUSE,
+			Logger:            logger,
+			MaxWrite:          1 << 20, // the kernel's limit; a write is one request
+			MaxBackground:     64,      // reads ahead that may be under way
+			DisableSplice:     true,    // replies come from memory, and splicing 1 MiB of it fails
+			DirectMount:       true,    // root needs no fusermount
+			PanicHandler:      v.panicked,
+			ExtraCapabilities: extraCapabilities,
+		},
+	}
+	if o.AllowOther {
+		options.Options = append(options.Options, "default_permissions")
+	}
+	if o.ReadOnly {
+		options.Options = append(options.Options, "ro")
+	}
+	return options
+}
+
+// panicked makes a bug an I/O error of the one request that met it.
+func (v *volume) panicked(cause any) fuse.Status {
+	v.log.Error(fmt.Sprintf("panic: %v", cause), "stack", string(debug.Stack()))
+	return fuse.Status(syscall.EIO)
+}
+
+// Wait returns when the directory is not mounted any more, whoever unmounted it.
+func (m *Mount) Wait() {
+	m.server.Wait()
+	for path := range m.vol.writing() {
+		m.vol.log.Error("upload abandoned: the mount ended before the file was closed", "path", "/"+path)
+	}
+}
+
+// Unmount unmounts the directory. While files are open it waits for their end; when
+// ctx ends first, the directory is detached: it disappears at once, and the error says
+// so.
+func (m *Mount) Unmount(ctx context.Context) error {
+	const pause = 100 * time.Millisecond
+	for {
+		err := m.server.Unmount()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("%s is still in use; detached it: %w", m.dir, err), detach(m.dir))
+		}
+	}
+}

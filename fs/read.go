@@ -1,0 +1,77 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/visorfs/visorfs/cache"
+	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
+)
+
+// openReader returns a reader of exactly the version that img describes. An image
+// without data reads as empty.
+func (v *volume) openReader(img *meta.Image) (*cache.Reader, error) {
+	switch {
+	case img.Status == meta.Uploading:
+		return nil, errBusy
+	case img.Status == meta.Failed:
+		return nil, errFailedImage
+	}
+	key := cache.Key{ID: string(img.ID), Version: img.Version()}
+	return v.cache.Reader(key, img.Size, v.opener(img)), nil
+}
+
+// opener fetches bytes of one version of an image. The client has tried again for
+// as long as it may, so its errors are final.
+func (v *volume) opener(img *meta.Image) cache.OpenFunc {
+	version := img.Version()
+	return func(ctx context.Context, off, n int64) (io.ReadCloser, int64, error) {
+		body, err := v.client.GetImage(ctx, img.ID, visclient.Range{Offset: off, Length: max(n, 0)})
+		switch {
+		case errors.Is(err, visclient.ErrNotFound):
+			return nil, 0, final{fmt.Errorf("%w: %w", errStale, err)}
+		case err != nil:
+			return nil, 0, final{err}
+		case body.Image.Version() != version:
+			_ = body.Close()
+			return nil, 0, final{fmt.Errorf("get image %s: %w", img.ID, errStale)}
+		}
+		return body, body.Offset, nil
+	}
+}
+
+// final tells the cache that asking again is of no use.
+type final struct{ error }
+
+func (final) Permanent() bool { return true }
+func (f final) Unwrap() error { return f.error }
+
+// readHandle is a file opened for reading.
+type readHandle struct {
+	node   *imageNode
+	reader *cache.Reader
+}
+
+var _ = (gofuse.FileReader)((*readHandle)(nil))
+
+func (h *readHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	n, err := h.reader.ReadAt(ctx, dest, off)
+	if err != nil && err != io.EOF {
+		return nil, h.node.errno("read", err)
+	}
+	return fuse.ReadResultData(dest[:n]), 0
+}
+
+var _ = (gofuse.FileReleaser)((*readHandle)(nil))
+
+func (h *readHandle) Release(context.Context) syscall.Errno {
+	_ = h.reader.Close() // it has nothing to lose
+	return 0
+}

@@ -1,0 +1,94 @@
+package fs
+
+import (
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/visorfs/visorfs/cache"
+	"github.com/visorfs/visorfs/catalog"
+	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
+)
+
+// kernelTTL is the longest that the kernel keeps names and attributes. What it asks
+// anew is answered from the catalog, in microseconds.
+const kernelTTL = time.Second
+
+// volume is what the nodes of one mount share.
+type volume struct {
+	client       *visclient.Client
+	catalog      *catalog.Catalog
+	cache        *cache.Cache
+	log          *slog.Logger
+	architecture string
+	owner        fuse.Owner
+	mounted      time.Time
+
+	mu     sync.Mutex
+	drafts map[string]*imageNode // files open for writing, by path
+}
+
+func newVolume(o Options) *volume {
+	return &volume{
+		client:       o.Client,
+		catalog:      catalog.New(o.Client, o.MetadataTTL),
+		cache:        cache.New(cache.Options{MemoryBytes: o.MemoryBytes}),
+		log:          o.Logger,
+		architecture: o.Architecture,
+		owner:        fuse.Owner{Uid: o.UID, Gid: o.GID},
+		mounted:      time.Now(),
+		drafts:       make(map[string]*imageNode),
+	}
+}
+
+// drafted returns the node that is being written at a path, or nil.
+func (v *volume) drafted(path string) *imageNode {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.drafts[path]
+}
+
+// pin makes a path lead to a node while that is being written.
+func (v *volume) pin(path string, n *imageNode) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.drafts[path] = n
+}
+
+func (v *volume) unpin(path string, n *imageNode) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.drafts[path] == n {
+		delete(v.drafts, path)
+	}
+}
+
+// writing returns the nodes that are being written, by path.
+func (v *volume) writing() map[string]*imageNode {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := make(map[string]*imageNode, len(v.drafts))
+	for path, n := range v.drafts {
+		all[path] = n
+	}
+	return all
+}
+
+// kernelTimeout is how long the kernel may keep what the catalog says now.
+func (v *volume) kernelTimeout() time.Duration { return min(kernelTTL, v.catalog.Fresh()) }
+
+// Inode numbers are hashes, so that they survive a remount. The top bit is left to
+// numbers that go-fuse gives out for files without an id.
+func imageIno(id meta.ID) uint64 { return hashIno("image", string(id)) }
+func dirIno(path string) uint64  { return hashIno("dir", path) }
+
+func hashIno(kind, key string) uint64 {
+	const rootIno = 1
+	h := fnv.New64a()
+	h.Write([]byte(kind + "\x00" + key))
+	return max(h.Sum64()&^(1<<63), rootIno+1)
+}

@@ -1,0 +1,170 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"syscall"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/visorfs/visorfs/meta"
+)
+
+// writeHandle is a file opened for writing.
+type writeHandle struct {
+	node   *imageNode
+	draft  *draft
+	opener int // process that opened the file; 0 when it is not known
+}
+
+// openWriter opens an image for writing, in the draft that the node has or gets.
+func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle, error) {
+	if n.currentDraft() == nil {
+		f, err := n.file(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if f.Image.Status == meta.Uploading {
+			return nil, errBusy
+		}
+		n.mu.Lock()
+		if n.draft == nil {
+			n.draft = newDraft(n, f.Path, f.Image, nil)
+			n.vol.pin(f.Path, n)
+		}
+		n.mu.Unlock()
+	}
+	h := n.newWriter(ctx)
+	if flags&syscall.O_TRUNC == 0 {
+		return h, nil
+	}
+	if err := h.draft.truncate(ctx, 0); err != nil {
+		n.closeWriter()
+		return nil, err
+	}
+	return h, nil
+}
+
+// newWriter counts one more handle on the node's draft.
+func (n *imageNode) newWriter(ctx context.Context) *writeHandle {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.writers++
+	return &writeHandle{node: n, draft: n.draft, opener: processOf(callerPID(ctx))}
+}
+
+// closeWriter ends a handle; the last one ends the draft.
+func (n *imageNode) closeWriter() {
+	n.mu.Lock()
+	n.writers--
+	d, last := n.draft, n.writers == 0
+	n.mu.Unlock()
+	if !last {
+		return
+	}
+	if err := d.end(context.Background()); err != nil {
+		n.vol.errno("commit after close", d.path, n.imageID(), err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.writers == 0 { // nobody opened it meanwhile
+		n.draft = nil
+		n.vol.unpin(d.path, n)
+	}
+}
+
+func (n *imageNode) setID(id meta.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.id = id
+}
+
+// discard removes a file that is being written.
+func (n *imageNode) discard(ctx context.Context) error {
+	d := n.currentDraft()
+	if d == nil {
+		return nil // its last handle was released just now
+	}
+	if err := d.discard(ctx); err != nil {
+		return err
+	}
+	n.vol.unpin(d.path, n)
+	return nil
+}
+
+// callerPID is the thread behind a request; 0 when it is in another PID namespace.
+func callerPID(ctx context.Context) int {
+	caller, ok := fuse.FromContext(ctx)
+	if !ok {
+		return 0
+	}
+	return int(caller.Pid)
+}
+
+var _ = (gofuse.FileWriter)((*writeHandle)(nil))
+
+func (h *writeHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
+	if err := h.draft.write(ctx, data, off); err != nil {
+		return 0, h.node.errno("write", err)
+	}
+	return uint32(len(data)), 0
+}
+
+var _ = (gofuse.FileReader)((*writeHandle)(nil))
+
+func (h *writeHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	if h.draft.dirty() {
+		return nil, h.node.errno("read", errReadBack)
+	}
+	r, err := h.node.vol.openReader(h.draft.image())
+	if err != nil {
+		return nil, h.node.errno("read", err)
+	}
+	defer r.Close()
+	n, err := r.ReadAt(ctx, dest, off)
+	if err != nil && err != io.EOF {
+		return nil, h.node.errno("read", err)
+	}
+	return fuse.ReadResultData(dest[:n]), 0
+}
+
+var _ = (gofuse.FileFlusher)((*writeHandle)(nil))
+
+// Flush comes with every close of every copy of a descriptor. That of a process which
+// only inherited it, such as a command that a shell redirects, says nothing about the
+// file's end.
+func (h *writeHandle) Flush(ctx context.Context) syscall.Errno {
+	pid := callerPID(ctx)
+	if h.opener != 0 && processOf(pid) != h.opener {
+		return 0
+	}
+	ctx, stop := untilKilled(ctx, pid)
+	defer stop()
+	err := h.draft.commit(ctx)
+	if errors.Is(err, errKilled) {
+		h.node.vol.log.Info("upload abandoned: "+errKilled.Error(), "path", "/"+h.draft.path)
+	}
+	return h.node.errno("close", err)
+}
+
+var _ = (gofuse.FileReleaser)((*writeHandle)(nil))
+
+func (h *writeHandle) Release(context.Context) syscall.Errno {
+	h.node.closeWriter()
+	return 0
+}
+
+var _ = (gofuse.NodeFsyncer)((*imageNode)(nil))
+
+// Fsync of a file that is being written commits it; of any other there is nothing to do.
+func (n *imageNode) Fsync(ctx context.Context, f gofuse.FileHandle, _ uint32) syscall.Errno {
+	h, ok := f.(*writeHandle)
+	if !ok {
+		return 0
+	}
+	ctx, stop := untilKilled(ctx, callerPID(ctx))
+	defer stop()
+	return n.errno("fsync", h.draft.commit(ctx))
+}
