@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/visorfs/visorfs/fs"
+	"github.com/visorfs/visorfs/visclient"
+)
+
+// unmountGrace is how long an ending mount waits for files to be closed.
+const unmountGrace = 10 * time.Second
+
+// mountFlags are the flags that say how a repository is mounted.
+type mountFlags struct {
+	memory       size
+	metadataTTL  time.Duration
+	architecture string
+	options      []string
+	debug        bool
+	debugFUSE    bool
+}
+
+func (m *mountFlags) add(flags *pflag.FlagSet) {
+	m.memory = 64 << 20
+	flags.Var(&m.memory, "memory", "bound on image data kept in memory")
+	flags.DurationVar(&m.metadataTTL, "metadata-ttl", 5*time.Second, "how long names and metadata are believed before the server is asked again")
+	flags.StringVar(&m.architecture, "architecture", "x86_64", "`ARCH` of new files whose name does not tell: i386 or x86_64")
+	flags.StringSliceVarP(&m.options, "options", "o", nil, "mount `OPTIONS`, separated by commas: "+optionNames())
+	flags.BoolVar(&m.debug, "debug", false, "log every step")
+	flags.BoolVar(&m.debugFUSE, "debug-fuse", false, "log every request of the kernel")
+}
+
+func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (fs.Options, error) {
+	o := fs.Options{
+		Client:       client,
+		MetadataTTL:  m.metadataTTL,
+		MemoryBytes:  int64(m.memory),
+		Architecture: m.architecture,
+		UID:          uint32(os.Getuid()),
+		GID:          uint32(os.Getgid()),
+		DebugFUSE:    m.debugFUSE,
+		Logger:       logger,
+	}
+	return o, applyMountOptions(&o, m.options)
+}
+
+func newMount() *cobra.Command {
+	var s settings
+	var m mountFlags
+	cmd := &cobra.Command{
+		Use:   "mount [flags] MOUNTPOINT",
+		Short: "Mount the repository of a VIS server",
+		Long: `Mounts the images of a VIS server on the empty directory MOUNTPOINT and serves
+them until it is unmounted, or ended with Ctrl-C or SIGTERM. A line on standard
+output says when the mount is ready.
+` + settingsHelp,
+		Example: `  visorfs mount --url http://vis:4568 ~/images
+  ls -l ~/images                                         # images, with their sizes
+  getfattr -d ~/images/debian.iso                        # their metadata
+  setfattr -n user.visor.type -v machine ~/images/debian.iso
+  cp disk.vmdk ~/images/                                 # upload; cp's exit code is the server's word
+  fusermount3 -u ~/images                                # end it`,
+		Args: oneArgument("MOUNTPOINT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := s.resolve()
+			if err != nil {
+				return err
+			}
+			if err := requireKeys(o); err != nil {
+				return err
+			}
+			client, err := visclient.New(o)
+			if err != nil {
+				return err
+			}
+			return runMount(cmd.Context(), cmd.OutOrStdout(), client, &m, args[0], func() string {
+				return fmt.Sprintf("%s is mounted on %s", client.URL(), args[0])
+			})
+		},
+	}
+	s.addServer(cmd.Flags())
+	s.addKeys(cmd.Flags())
+	m.add(cmd.Flags())
+	return cmd
+}
+
+// runMount mounts, says ready, and serves until the mount ends or ctx does.
+func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *mountFlags, dir string, ready func() string) error {
+	o, err := m.fsOptions(client, newLogger(m.debug))
+	if err != nil {
+		return err
+	}
+	if err := fs.CheckMountpoint(dir); err != nil {
+		return err
+	}
+	if err := checkAccess(ctx, client); err != nil {
+		return err
+	}
+	mount, err := fs.New(dir, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "visorfs: %s\n", ready())
+
+	ended := make(chan struct{})
+	go func() { mount.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	grace, cancel := graceful(unmountGrace)
+	defer cancel()
+	if err := mount.Unmount(grace); err != nil {
+		return err
+	}
+	<-ended
+	return nil
+}
+
+// graceful returns a context that ends after a while, or at a second signal.
+func graceful(d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(ctx, d)
+	return ctx, func() { cancel(); stop() }
+}
+
+// checkAccess asks the server whether it will answer this user, and says what to do
+// if not.
+func checkAccess(ctx context.Context, client *visclient.Client) error {
+	err := client.CheckAccess(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, visclient.ErrForbidden):
+		return fmt.Errorf("%s refuses the access key %q: %w; check --access-key and --secret-key (or VISOR_ACCESS_KEY, VISOR_SECRET_KEY, %s)",
+			client.URL(), client.AccessKey(), err, visclient.ConfigFileName)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nothing listens at %s: %w; start the server, or check --url (or --host and --port)", client.URL(), err)
+	}
+	return fmt.Errorf("cannot use %s: %w", client.URL(), err)
+}

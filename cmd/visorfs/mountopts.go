@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/visorfs/visorfs/fs"
+)
+
+// mountOptions are what -o takes, and what each does.
+var mountOptions = map[string]func(*fs.Options){
+	"allow_other": func(o *fs.Options) { o.AllowOther = true },
+	"ro":          func(o *fs.Options) { o.ReadOnly = true },
+	"rw":          func(o *fs.Options) { o.ReadOnly = false },
+}
+
+// applyMountOptions sets what the words of -o ask for.
+func applyMountOptions(o *fs.Options, words []string) error {
+	for _, word := range words {
+		apply, ok := mountOptions[word]
+		if !ok {
+			return usageError{fmt.Errorf("-o %s: no such option; there are: %s", word, optionNames())}
+		}
+		apply(o)
+	}
+	return nil
+}
+
+func optionNames() string {
+	names := make([]string, 0, len(mountOptions))
+	for name := range mountOptions {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}

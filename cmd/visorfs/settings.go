@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/visorfs/visorfs/visclient"
+)
+
+const settingsHelp = `
+What is not given as a flag is taken from the environment (VISOR_HOST, VISOR_PORT,
+VISOR_ACCESS_KEY, VISOR_SECRET_KEY), then from the section visor_image of VISOR's
+visor-config.yml (in ., ~/.visor or /etc/visor), then from the defaults. A secret
+key on the command line can be seen by others on the machine: prefer the other two.`
+
+// settings are where the server is and who asks, as flags gave them.
+type settings struct {
+	url       string
+	host      string
+	port      int
+	accessKey string
+	secretKey string
+	timeout   time.Duration
+}
+
+func (s *settings) addServer(flags *pflag.FlagSet) {
+	flags.StringVar(&s.url, "url", "", "server as `URL`, e.g. https://vis.example.org:4568; instead of --host and --port")
+	flags.StringVar(&s.host, "host", "", "`HOST` of the server (default "+visclient.DefaultHost+")")
+	flags.IntVar(&s.port, "port", 0, "`PORT` of the server (default "+strconv.Itoa(visclient.DefaultPort)+")")
+	flags.DurationVar(&s.timeout, "timeout", 30*time.Second, "how long to wait for an answer, retries included, before a call fails")
+}
+
+func (s *settings) addKeys(flags *pflag.FlagSet) {
+	flags.StringVar(&s.accessKey, "access-key", "", "access `KEY` of the user")
+	flags.StringVar(&s.secretKey, "secret-key", "", "secret `KEY` of the user")
+}
+
+// resolve fills what the flags left open, and returns the options of a client.
+func (s settings) resolve() (visclient.Options, error) {
+	o := visclient.Options{
+		URL: s.url, Host: s.host, Port: s.port,
+		AccessKey: s.accessKey, SecretKey: s.secretKey,
+		Timeout:   s.timeout,
+		UserAgent: "visorfs/" + version(),
+	}
+	if s.url != "" && (s.host != "" || s.port != 0) {
+		return o, usageError{errors.New("--url names host and port already; leave out --host and --port")}
+	}
+	if err := fromEnvironment(&o); err != nil {
+		return o, err
+	}
+	return o, fromConfigFile(&o)
+}
+
+func fromEnvironment(o *visclient.Options) error {
+	setDefault(&o.AccessKey, os.Getenv("VISOR_ACCESS_KEY"))
+	setDefault(&o.SecretKey, os.Getenv("VISOR_SECRET_KEY"))
+	if o.URL != "" {
+		return nil
+	}
+	setDefault(&o.Host, os.Getenv("VISOR_HOST"))
+	text := os.Getenv("VISOR_PORT")
+	if text == "" {
+		return nil
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return fmt.Errorf("VISOR_PORT: %q is not a port; set it to a number of at most 65535, or unset it", text)
+	}
+	setDefault(&o.Port, int(port))
+	return nil
+}
+
+func fromConfigFile(o *visclient.Options) error {
+	dirs := []string{"."}
+	if home, err := os.UserHomeDir(); err == nil {
+		dirs = append(dirs, filepath.Join(home, ".visor"))
+	}
+	file, err := visclient.FindConfigFile(append(dirs, "/etc/visor")...)
+	if err != nil {
+		return err
+	}
+	setDefault(&o.AccessKey, file.AccessKey)
+	setDefault(&o.SecretKey, file.SecretKey)
+	setDefault(&o.Store, file.Store)
+	if o.URL == "" {
+		setDefault(&o.Host, file.Host)
+		setDefault(&o.Port, file.Port)
+	}
+	return nil
+}
+
+func setDefault[T comparable](to *T, value T) {
+	var zero T
+	if *to == zero {
+		*to = value
+	}
+}
+
+// requireKeys says how to give what is missing.
+func requireKeys(o visclient.Options) error {
+	if o.AccessKey != "" && o.SecretKey != "" {
+		return nil
+	}
+	missing := "access key"
+	if o.AccessKey != "" {
+		missing = "secret key"
+	}
+	return usageError{fmt.Errorf("no %s; set VISOR_ACCESS_KEY and VISOR_SECRET_KEY, write a %s, or give --access-key and --secret-key", missing, visclient.ConfigFileName)}
+}
