@@ -3,6 +3,7 @@ module github.com/visorfs/visorfs
 go 1.26.0
 
 require (
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/cenkalti/backoff/v5 v5.0.3
 	github.com/dustin/go-humanize v1.1.0
 	github.com/google/uuid v1.6.0

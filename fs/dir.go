@@ -43,11 +43,13 @@ func (d *dirNode) Setattr(ctx context.Context, f gofuse.FileHandle, _ *fuse.SetA
 var _ = (gofuse.NodeLookuper)((*dirNode)(nil))
 
 func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	req := begin(ctx)
+	defer req.done()
 	if n := d.vol.drafted(d.child(name)); n != nil {
-		errno := n.fill(ctx, &out.Attr)
+		errno := n.fill(req, &out.Attr)
 		return n.EmbeddedInode(), errno
 	}
-	tree, err := d.vol.catalog.Tree(ctx)
+	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {
 		return nil, d.vol.errno("lookup", d.child(name), "", err)
 	}
@@ -73,7 +75,9 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 var _ = (gofuse.NodeReaddirer)((*dirNode)(nil))
 
 func (d *dirNode) Readdir(ctx context.Context) (gofuse.DirStream, syscall.Errno) {
-	tree, err := d.vol.catalog.Tree(ctx)
+	req := begin(ctx)
+	defer req.done()
+	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {
 		return nil, d.vol.errno("readdir", d.path, "", err)
 	}
@@ -118,12 +122,14 @@ var _ = (gofuse.NodeStatfser)((*dirNode)(nil))
 // Statfs says how much the images take. What is free only the server knows; it is
 // said to be plenty, so that no installer refuses.
 func (d *dirNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	req := begin(ctx)
+	defer req.done()
 	const (
 		blockBytes = 4096
 		freeBlocks = 1 << 50 / blockBytes // 1 PiB
 		freeFiles  = 1 << 30
 	)
-	tree, err := d.vol.catalog.Tree(ctx)
+	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {
 		return d.vol.errno("statfs", d.path, "", err)
 	}

@@ -82,11 +82,13 @@ func architectureOf(p, fallback string) string {
 var _ = (gofuse.NodeUnlinker)((*dirNode)(nil))
 
 func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
+	req := begin(ctx)
+	defer req.done()
 	p := d.child(name)
 	if n := d.vol.drafted(p); n != nil {
-		return d.vol.errno("unlink", p, n.imageID(), n.discard(ctx))
+		return d.vol.errno("unlink", p, n.imageID(), n.discard(req))
 	}
-	tree, err := d.vol.catalog.Tree(ctx)
+	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {
 		return d.vol.errno("unlink", p, "", err)
 	}
@@ -95,7 +97,7 @@ func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
 		return syscall.ENOENT
 	}
 	id := here.Files[name].Image.ID
-	return d.vol.errno("unlink", p, id, d.vol.delete(ctx, id))
+	return d.vol.errno("unlink", p, id, d.vol.delete(req, id))
 }
 
 // delete removes an image from the server and then from the catalog. One that was

@@ -53,11 +53,16 @@ func newDraft(n *imageNode, path string, stored *meta.Image, fields meta.Fields)
 
 // take waits for the draft's turn.
 func (d *draft) take(ctx context.Context) error {
+	select { // without a look at ctx, which would start watching its caller
+	case d.turn <- struct{}{}:
+		return nil
+	default:
+	}
 	select {
 	case d.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
@@ -204,6 +209,27 @@ func (d *draft) fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failed = err
+}
+
+// abandon breaks the upload off, because who wrote it was killed: a part of an image
+// is none. It reports whether there was one.
+func (d *draft) abandon() bool {
+	d.mu.Lock()
+	u := d.upload
+	d.mu.Unlock()
+	if u == nil {
+		return false
+	}
+	u.abort() // first, so that a write that waits for the server passes the turn
+	_ = d.take(context.Background())
+	defer d.pass()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.upload = nil
+	if d.failed == nil {
+		d.failed = errKilled
+	}
+	return true
 }
 
 // discard removes the file: what was uploaded so far, and what is stored.

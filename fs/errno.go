@@ -19,7 +19,6 @@ var (
 	errPermission  = errors.New("only the server changes this attribute")
 	errUnsupported = errors.New("not supported yet")
 	errReadBack    = fmt.Errorf("reading a file that is being written: %w (close it first)", errUnsupported)
-	errKilled      = errors.New("the writing program was killed before it closed the file; nothing was stored")
 )
 
 // errnos maps errors to what a program sees; the first that fits counts.
@@ -28,12 +27,12 @@ var errnos = []struct {
 	errno syscall.Errno
 }{
 	{context.Canceled, syscall.EINTR},
+	{errKilled, syscall.EINTR},
 	{errStale, syscall.ESTALE},
 	{errBusy, syscall.EBUSY},
 	{errFailedImage, syscall.EIO},
 	{errPermission, syscall.EPERM},
 	{errUnsupported, syscall.EOPNOTSUPP},
-	{errKilled, syscall.EINTR},
 	{visclient.ErrMismatch, syscall.EIO},
 	{visclient.ErrTimeout, syscall.ETIMEDOUT},
 	{visclient.ErrInvalid, syscall.EINVAL},

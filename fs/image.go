@@ -62,7 +62,9 @@ func (n *imageNode) Getattr(ctx context.Context, _ gofuse.FileHandle, out *fuse.
 	if n.currentDraft() == nil {
 		out.SetTimeout(n.vol.kernelTimeout())
 	}
-	return n.fill(ctx, &out.Attr)
+	req := begin(ctx)
+	defer req.done()
+	return n.fill(req, &out.Attr)
 }
 
 // fill writes the attributes of the draft, if there is one, or of the image.
@@ -82,8 +84,10 @@ func (n *imageNode) fill(ctx context.Context, out *fuse.Attr) syscall.Errno {
 var _ = (gofuse.NodeSetattrer)((*imageNode)(nil))
 
 func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	req := begin(ctx)
+	defer req.done()
 	if size, ok := in.GetSize(); ok {
-		if err := n.truncate(ctx, int64(size)); err != nil {
+		if err := n.truncate(req, int64(size)); err != nil {
 			return n.errno("truncate", err)
 		}
 	}
@@ -94,7 +98,7 @@ func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.S
 	if mtime, ok := in.GetMTime(); ok {
 		fields[mtimeKey] = formatMtime(mtime)
 	}
-	if err := n.setFields(ctx, fields); err != nil {
+	if err := n.setFields(req, fields); err != nil {
 		return n.errno("setattr", err)
 	}
 	return n.Getattr(ctx, f, out)
@@ -147,8 +151,10 @@ func (v *volume) putFields(ctx context.Context, img *meta.Image, fields meta.Fie
 var _ = (gofuse.NodeOpener)((*imageNode)(nil))
 
 func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
+	req := begin(ctx)
+	defer req.done()
 	if flags&syscall.O_ACCMODE != syscall.O_RDONLY {
-		h, err := n.openWriter(ctx, flags)
+		h, err := n.openWriter(req, flags)
 		if err != nil {
 			return nil, 0, n.errno("open for writing", err)
 		}
@@ -157,7 +163,7 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 	if d := n.currentDraft(); d != nil && d.dirty() {
 		return nil, 0, n.errno("open", errBusy)
 	}
-	f, err := n.file(ctx)
+	f, err := n.file(req)
 	if err != nil {
 		return nil, 0, n.errno("open", err)
 	}

@@ -44,7 +44,9 @@ func (n *imageNode) Getxattr(ctx context.Context, xattr string, dest []byte) (ui
 	if errno != 0 {
 		return 0, errno
 	}
-	img, err := n.described(ctx)
+	req := begin(ctx)
+	defer req.done()
+	img, err := n.described(req)
 	if err != nil {
 		return 0, n.errno("getxattr", err)
 	}
@@ -58,7 +60,9 @@ func (n *imageNode) Getxattr(ctx context.Context, xattr string, dest []byte) (ui
 var _ = (gofuse.NodeListxattrer)((*imageNode)(nil))
 
 func (n *imageNode) Listxattr(ctx context.Context, dest []byte) (uint32, syscall.Errno) {
-	img, err := n.described(ctx)
+	req := begin(ctx)
+	defer req.done()
+	img, err := n.described(req)
 	if err != nil {
 		return 0, n.errno("listxattr", err)
 	}
@@ -84,7 +88,9 @@ func (n *imageNode) Setxattr(ctx context.Context, xattr string, data []byte, fla
 	if !ok {
 		return syscall.ENOTSUP
 	}
-	img, err := n.described(ctx)
+	req := begin(ctx)
+	defer req.done()
+	img, err := n.described(req)
 	if err != nil {
 		return n.errno("setxattr", err)
 	}
@@ -95,7 +101,7 @@ func (n *imageNode) Setxattr(ctx context.Context, xattr string, data []byte, fla
 	case flags&unix.XATTR_REPLACE != 0 && !exists:
 		return noAttribute
 	}
-	return n.errno("setxattr "+xattr, n.setAttribute(ctx, name, string(data)))
+	return n.errno("setxattr "+xattr, n.setAttribute(req, name, string(data)))
 }
 
 func (n *imageNode) setAttribute(ctx context.Context, name, value string) error {
@@ -132,7 +138,9 @@ func (n *imageNode) Removexattr(ctx context.Context, xattr string) syscall.Errno
 	if errno != 0 {
 		return errno
 	}
-	img, err := n.described(ctx)
+	req := begin(ctx)
+	defer req.done()
+	img, err := n.described(req)
 	if err != nil {
 		return n.errno("removexattr", err)
 	}
@@ -142,5 +150,5 @@ func (n *imageNode) Removexattr(ctx context.Context, xattr string) syscall.Errno
 	if _, known := meta.Lookup(name); known {
 		return n.errno("removexattr "+xattr, fmt.Errorf("%s: VIS cannot clear an attribute of its own: %w", name, errPermission))
 	}
-	return n.errno("removexattr "+xattr, n.setAttribute(ctx, name, ""))
+	return n.errno("removexattr "+xattr, n.setAttribute(req, name, ""))
 }

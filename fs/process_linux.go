@@ -10,37 +10,54 @@ import (
 
 // processOf returns the process that a thread belongs to, or 0 when it is unknown.
 func processOf(tid int) int {
-	n, _ := strconv.Atoi(statusField(tid, "Tgid"))
+	n, _ := strconv.Atoi(string(readStatus(tid)["Tgid"]))
 	return n
 }
 
-// killed reports whether a signal that ends a process waits for a thread or for its
-// process: a thread that a signal kills keeps it pending while it exits.
-func killed(tid int) bool {
-	const fatal = 1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGQUIT-1) |
-		1<<(syscall.SIGKILL-1) | 1<<(syscall.SIGTERM-1)
-	for _, field := range []string{"SigPnd", "ShdPnd"} {
-		pending, _ := strconv.ParseUint(statusField(tid, field), 16, 64)
-		if pending&fatal != 0 {
-			return true
-		}
-	}
-	return false
+// endsBySignal reports whether a signal that usually ends programs waits for an
+// interrupted thread or its process. Of a thread that cannot be looked at it is
+// assumed.
+func endsBySignal(tid int) bool {
+	status := readStatus(tid)
+	return status == nil || status.pending()&fatalSignals != 0
 }
 
-// statusField reads one line of /proc/TID/status; "" when the thread is gone.
-func statusField(tid int, name string) string {
+// dying reports whether a thread runs to its end because of a signal: the signal
+// stays pending meanwhile. Of a thread that cannot be looked at it is not assumed.
+func dying(tid int) bool {
+	status := readStatus(tid)
+	return status != nil && status.pending()&fatalSignals != 0
+}
+
+const fatalSignals = 1<<(syscall.SIGHUP-1) | 1<<(syscall.SIGINT-1) | 1<<(syscall.SIGQUIT-1) |
+	1<<(syscall.SIGKILL-1) | 1<<(syscall.SIGTERM-1)
+
+// status is what /proc/TID/status says.
+type status map[string][]byte
+
+func readStatus(tid int) status {
 	if tid == 0 {
-		return ""
+		return nil
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
 	if err != nil {
-		return ""
+		return nil
 	}
-	for line := range bytes.Lines(status) {
-		if value, ok := bytes.CutPrefix(line, []byte(name+":")); ok {
-			return string(bytes.TrimSpace(value))
+	s := make(status)
+	for line := range bytes.Lines(text) {
+		if name, value, ok := bytes.Cut(line, []byte(":")); ok {
+			s[string(name)] = bytes.TrimSpace(value)
 		}
 	}
-	return ""
+	return s
+}
+
+// pending is the set of signals that wait and are not blocked.
+func (s status) pending() uint64 {
+	return (s.signals("SigPnd") | s.signals("ShdPnd")) &^ s.signals("SigBlk")
+}
+
+func (s status) signals(field string) uint64 {
+	set, _ := strconv.ParseUint(string(s[field]), 16, 64)
+	return set
 }

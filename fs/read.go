@@ -62,7 +62,9 @@ type readHandle struct {
 var _ = (gofuse.FileReader)((*readHandle)(nil))
 
 func (h *readHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	n, err := h.reader.ReadAt(ctx, dest, off)
+	req := begin(ctx)
+	defer req.done()
+	n, err := h.reader.ReadAt(req, dest, off)
 	if err != nil && err != io.EOF {
 		return nil, h.node.errno("read", err)
 	}

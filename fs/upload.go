@@ -69,8 +69,14 @@ func (r uploadReader) Read(p []byte) (int, error) {
 
 // write queues a copy of p, at the pace of the server: whole, or not at all.
 func (u *upload) write(ctx context.Context, p []byte) error {
+	chunk := slices.Clone(p)
+	select { // without a look at ctx, as in draft.take
+	case u.chunks <- chunk:
+		return nil
+	default:
+	}
 	select {
-	case u.chunks <- slices.Clone(p):
+	case u.chunks <- chunk:
 		return nil
 	case <-u.done:
 		return u.early()
@@ -90,6 +96,10 @@ func (u *upload) early() error {
 // finish ends the body and returns what the server stored. When ctx ends first the
 // upload is aborted.
 func (u *upload) finish(ctx context.Context) (*meta.Image, error) {
+	if ctx.Err() != nil { // an end of the body would make the server store it
+		u.abort()
+		return nil, context.Cause(ctx)
+	}
 	close(u.chunks)
 	select {
 	case <-u.done:

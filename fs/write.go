@@ -52,7 +52,7 @@ func (n *imageNode) newWriter(ctx context.Context) *writeHandle {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.writers++
-	return &writeHandle{node: n, draft: n.draft, opener: processOf(callerPID(ctx))}
+	return &writeHandle{node: n, draft: n.draft, opener: processOf(callerThread(ctx))}
 }
 
 // closeWriter ends a handle; the last one ends the draft.
@@ -94,19 +94,12 @@ func (n *imageNode) discard(ctx context.Context) error {
 	return nil
 }
 
-// callerPID is the thread behind a request; 0 when it is in another PID namespace.
-func callerPID(ctx context.Context) int {
-	caller, ok := fuse.FromContext(ctx)
-	if !ok {
-		return 0
-	}
-	return int(caller.Pid)
-}
-
 var _ = (gofuse.FileWriter)((*writeHandle)(nil))
 
 func (h *writeHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
-	if err := h.draft.write(ctx, data, off); err != nil {
+	req := begin(ctx)
+	defer req.done()
+	if err := h.draft.write(req, data, off); err != nil {
 		return 0, h.node.errno("write", err)
 	}
 	return uint32(len(data)), 0
@@ -123,7 +116,9 @@ func (h *writeHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Re
 		return nil, h.node.errno("read", err)
 	}
 	defer r.Close()
-	n, err := r.ReadAt(ctx, dest, off)
+	req := begin(ctx)
+	defer req.done()
+	n, err := r.ReadAt(req, dest, off)
 	if err != nil && err != io.EOF {
 		return nil, h.node.errno("read", err)
 	}
@@ -136,17 +131,25 @@ var _ = (gofuse.FileFlusher)((*writeHandle)(nil))
 // only inherited it, such as a command that a shell redirects, says nothing about the
 // file's end.
 func (h *writeHandle) Flush(ctx context.Context) syscall.Errno {
-	pid := callerPID(ctx)
-	if h.opener != 0 && processOf(pid) != h.opener {
+	if tid := callerThread(ctx); h.opener != 0 && processOf(tid) != h.opener {
 		return 0
 	}
-	ctx, stop := untilKilled(ctx, pid)
-	defer stop()
-	err := h.draft.commit(ctx)
-	if errors.Is(err, errKilled) {
-		h.node.vol.log.Info("upload abandoned: "+errKilled.Error(), "path", "/"+h.draft.path)
+	return h.node.errno("close", h.commit(ctx))
+}
+
+// commit ends the upload, unless the program that wrote it was killed: it might have
+// gone on writing, and a part of an image is none.
+func (h *writeHandle) commit(ctx context.Context) error {
+	req := begin(ctx)
+	defer req.done()
+	err := errKilled
+	if !dying(req.tid) {
+		err = h.draft.commit(req)
 	}
-	return h.node.errno("close", err)
+	if errors.Is(err, errKilled) && h.draft.abandon() {
+		h.node.vol.log.Info("upload abandoned: the program was killed before it had closed the file", "path", "/"+h.draft.path)
+	}
+	return err
 }
 
 var _ = (gofuse.FileReleaser)((*writeHandle)(nil))
@@ -164,7 +167,5 @@ func (n *imageNode) Fsync(ctx context.Context, f gofuse.FileHandle, _ uint32) sy
 	if !ok {
 		return 0
 	}
-	ctx, stop := untilKilled(ctx, callerPID(ctx))
-	defer stop()
-	return n.errno("fsync", h.draft.commit(ctx))
+	return n.errno("fsync", h.commit(ctx))
 }

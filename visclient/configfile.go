@@ -6,7 +6,10 @@ import (
 	iofs "io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -46,8 +49,9 @@ func ReadConfigFile(path string) (ConfigFile, error) {
 }
 
 func parseConfigFile(path string, data []byte) (ConfigFile, error) {
-	var sections struct {
-		Image *struct {
+	var sections map[string]any // to say what is there instead of what is wanted
+	var known struct {
+		Image struct {
 			Host      string `yaml:"bind_host"`
 			Port      int    `yaml:"bind_port"`
 			AccessKey string `yaml:"access_key"`
@@ -58,17 +62,59 @@ func parseConfigFile(path string, data []byte) (ConfigFile, error) {
 		} `yaml:"visor_store"`
 	}
 	if err := yaml.Unmarshal(data, &sections); err != nil {
+		return ConfigFile{}, fmt.Errorf("%s: %w", path, oneLine(err))
+	}
+	if err := checkSections(sections); err != nil {
 		return ConfigFile{}, fmt.Errorf("%s: %w", path, err)
 	}
-	image := sections.Image
-	switch {
-	case image == nil:
-		return ConfigFile{}, fmt.Errorf("%s: no section visor_image (it has bind_host, bind_port, access_key, secret_key)", path)
-	case image.Port < 0 || image.Port > 65535:
+	if err := yaml.Unmarshal(data, &known); err != nil {
+		return ConfigFile{}, fmt.Errorf("%s: %w", path, oneLine(err))
+	}
+	image := known.Image
+	if image.Port < 0 || image.Port > 65535 {
 		return ConfigFile{}, fmt.Errorf("%s: visor_image: bind_port: %d is not a port", path, image.Port)
 	}
 	return ConfigFile{
 		Path: path, Host: image.Host, Port: image.Port,
-		AccessKey: image.AccessKey, SecretKey: image.SecretKey, Store: sections.Store.Default,
+		AccessKey: image.AccessKey, SecretKey: image.SecretKey, Store: known.Store.Default,
 	}, nil
+}
+
+const imageSection = "visor_image"
+
+var imageKeys = []string{"bind_host", "bind_port", "access_key", "secret_key"}
+
+// checkSections finds what was probably meant as a section or key that is read here.
+// Other unknown names are none of our business: VISOR's servers share the file.
+func checkSections(sections map[string]any) error {
+	image, ok := sections[imageSection].(map[string]any)
+	if !ok {
+		for name := range sections {
+			if similar(name, imageSection) {
+				return fmt.Errorf("%s: is %s meant?", name, imageSection)
+			}
+		}
+		return fmt.Errorf("no section %s (it holds %s)", imageSection, strings.Join(imageKeys, ", "))
+	}
+	for _, key := range imageKeys {
+		if _, ok := image[key]; ok {
+			continue
+		}
+		for name := range image {
+			if similar(name, key) && !slices.Contains(imageKeys, name) {
+				return fmt.Errorf("%s: %s: is %s meant?", imageSection, name, key)
+			}
+		}
+	}
+	return nil
+}
+
+// similar reports whether a name is another with a letter or two mistyped.
+func similar(name, other string) bool {
+	return levenshtein.ComputeDistance(strings.ToLower(name), other) <= 2
+}
+
+// oneLine joins the lines of the YAML library's errors.
+func oneLine(err error) error {
+	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
 }

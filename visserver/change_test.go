@@ -61,7 +61,7 @@ func TestRefusedPostStoresNothing(t *testing.T) {
 		"These fields are read-only: uri":                     headers("uri", "x", "name", "x", "architecture", "i386"),
 		"Invalid format 'qcow2', available options: iso":      headers("format", "qcow2", "name", "x", "architecture", "i386"),
 		"Invalid name ''":                                     headers("name", "", "architecture", "i386"),
-		"Invalid attribute name 'others'":                            headers("others", "x", "name", "x", "architecture", "i386"),
+		"Invalid attribute name 'others'":                     headers("others", "x", "name", "x", "architecture", "i386"),
 		"The store 's3' is not supported":                     headers("store", "s3", "name", "x", "architecture", "i386"),
 		"When the location header is present no file content": headers("location", "file:///x", "name", "x", "architecture", "i386"),
 		"Request Content-Type must be application/octet":      {"x-image-meta-name": "x", "x-image-meta-architecture": "i386", "Content-Type": "text/plain"},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
+
 	"github.com/visorfs/visorfs/fs"
 )
 
@@ -20,7 +22,7 @@ func applyMountOptions(o *fs.Options, words []string) error {
 	for _, word := range words {
 		apply, ok := mountOptions[word]
 		if !ok {
-			return usageError{fmt.Errorf("-o %s: no such option; there are: %s", word, optionNames())}
+			return usageError{fmt.Errorf("-o %s: no such option%s; there are: %s", word, nearest(word), optionNames())}
 		}
 		apply(o)
 	}
@@ -34,4 +36,14 @@ func optionNames() string {
 	}
 	slices.Sort(names)
 	return strings.Join(names, ", ")
+}
+
+// nearest names the option that a mistyped one may have meant.
+func nearest(word string) string {
+	for name := range mountOptions {
+		if levenshtein.ComputeDistance(word, name) <= 2 && len(name) > 2 {
+			return ", is " + name + " meant?"
+		}
+	}
+	return ""
 }
