@@ -107,6 +107,7 @@ func (d *draft) write(ctx context.Context, p []byte, off int64) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	delete(d.fields, mtimeKey) // set before this write
 	d.show(func(img *meta.Image) {
 		img.Size = off + int64(len(p))
 		img.UploadedAt = time.Now()

@@ -60,6 +60,9 @@ func New(dir string, o Options) (*Mount, error) {
 	if err := CheckMountpoint(dir); err != nil {
 		return nil, err
 	}
+	if err := checkDevice(); err != nil {
+		return nil, err
+	}
 	vol := newVolume(o)
 	server, err := gofuse.Mount(dir, &dirNode{vol: vol}, vol.fuseOptions(o))
 	if err != nil {

@@ -30,6 +30,7 @@ func (c *Client) HeadImage(ctx context.Context, id meta.ID) (*meta.Image, error)
 func (c *Client) CheckAccess(ctx context.Context) error {
 	const nobody = "00000000-0000-0000-0000-000000000000"
 	op := imageCall("check access", http.MethodHead, nobody)
+	op.id = "" // it is of no interest in an error
 	op.impatient = true
 	op.accept = func(resp *http.Response) error {
 		defer finish(resp.Body)

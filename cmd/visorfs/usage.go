@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -18,6 +19,19 @@ func oneArgument(name string) cobra.PositionalArgs {
 		}
 		return usageError{fmt.Errorf("one %s is wanted, %d arguments are given; usage: %s", name, len(args), cmd.UseLine())}
 	}
+}
+
+// knownCommand refuses a word that is no command, and names those that it may have meant.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see visorfs --help"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "is " + strings.Join(near, " or ") + " meant?"
+	}
+	return usageError{fmt.Errorf("there is no command %q; %s", args[0], hint)}
 }
 
 // noArguments demands none.
