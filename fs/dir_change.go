@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"syscall"
+	"time"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -111,6 +112,23 @@ func (v *volume) delete(ctx context.Context, id meta.ID) error {
 		v.catalog.Remove(id)
 	}
 	return err
+}
+
+// deleteSettling deletes an image whose upload was just broken off: until the server
+// has noticed that, it says that the image is busy.
+func (v *volume) deleteSettling(ctx context.Context, id meta.ID) error {
+	const patience, pause = 3 * time.Second, 20 * time.Millisecond
+	for start := time.Now(); ; {
+		err := v.delete(ctx, id)
+		if !errors.Is(err, visclient.ErrConflict) || time.Since(start) > patience {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // What follows is not there yet, or has no meaning in VIS. Without these methods

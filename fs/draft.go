@@ -3,15 +3,12 @@ package fs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
 
 	"github.com/visorfs/visorfs/meta"
 )
-
-var errInPlace = fmt.Errorf("changing a part of what is stored: %w (write the file anew, from its start)", errUnsupported)
 
 // draft is a file while it is open for writing: its pending metadata, and the upload
 // that its writes feed. It ends when the last of the writing handles is released.
@@ -24,12 +21,17 @@ type draft struct {
 	// across the I/O that this needs.
 	turn chan struct{}
 
-	mu        sync.Mutex
-	stored    *meta.Image // what the server has of the file; nil for nothing
-	shown     *meta.Image // what programs see: stored, with all changes
-	fields    meta.Fields // set, but not yet sent
+	mu         sync.Mutex
+	stored     *meta.Image // what the server has of the file; nil for nothing
+	registered bool        // stored is an image without data that this draft registered
+	shown      *meta.Image // what programs see: stored, with all changes
+	fields     meta.Fields // set, but not yet sent
+
 	upload    *upload     // running; nil when nothing was written since the last commit
+	sent      meta.Fields // with upload
+	written   int64       // bytes given to upload; up to shown.Size zeros are still to come
 	truncated bool        // the stored data are to be replaced by what comes
+	epoch     int         // counts the times that the file was emptied; see writeHandle
 	discarded bool        // the file was removed
 	failed    error       // of the upload; whatever comes after it fails as well
 }
@@ -41,9 +43,13 @@ func newDraft(n *imageNode, path string, stored *meta.Image, fields meta.Fields)
 		turn:   make(chan struct{}, 1),
 		stored: stored,
 		fields: fields,
+		epoch:  1,
 	}
 	if stored != nil {
 		d.shown = stored.Clone()
+		if stored.Status.TakesData() {
+			d.shown.Size = 0 // whatever a failed upload left in the record
+		}
 	} else {
 		d.shown = &meta.Image{Owner: n.vol.client.AccessKey(), CreatedAt: time.Now()}
 		_ = d.shown.Apply(fields) // text attributes take any text
@@ -86,55 +92,12 @@ func (d *draft) show(change func(*meta.Image)) {
 func (d *draft) dirty() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.stored == nil || d.upload != nil || d.truncated || d.failed != nil
+	return d.stored == nil || d.truncated || d.failed != nil || d.pending()
 }
 
-// write appends p to the upload, which the first write starts.
-func (d *draft) write(ctx context.Context, p []byte, off int64) error {
-	if err := d.take(ctx); err != nil {
-		return err
-	}
-	defer d.pass()
-	u, err := d.uploadAt(off)
-	if err != nil {
-		return err
-	}
-	if err := u.write(ctx, p); err != nil {
-		if ctx.Err() == nil {
-			d.fail(err)
-		}
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.fields, mtimeKey) // set before this write
-	d.show(func(img *meta.Image) {
-		img.Size = off + int64(len(p))
-		img.UploadedAt = time.Now()
-		delete(img.Other, mtimeKey)
-	})
-	return nil
-}
-
-// uploadAt returns the upload that takes bytes at an offset next. The caller has
-// the turn.
-func (d *draft) uploadAt(off int64) (*upload, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch {
-	case d.failed != nil:
-		return nil, d.failed
-	case d.discarded:
-		return nil, errStale
-	case d.upload == nil && d.holdsData():
-		return nil, errInPlace
-	case off != d.shown.Size:
-		return nil, fmt.Errorf("writing at %d where %d comes next: %w (copy the file in from its start to its end)", off, d.shown.Size, errUnsupported)
-	}
-	if d.upload == nil {
-		d.upload = startUpload(d.sender())
-	}
-	return d.upload, nil
+// pending reports whether there are data to commit. The caller holds mu.
+func (d *draft) pending() bool {
+	return d.upload != nil || !d.holdsData() && d.shown.Size > 0
 }
 
 // holdsData reports whether there are stored data that are not to be replaced. The
@@ -143,36 +106,10 @@ func (d *draft) holdsData() bool {
 	return d.stored != nil && !d.stored.Status.TakesData() && !d.truncated
 }
 
-// truncate makes the file empty; any other change of its length is not supported.
-func (d *draft) truncate(ctx context.Context, size int64) error {
-	if err := d.take(ctx); err != nil {
-		return err
-	}
-	defer d.pass()
-	d.mu.Lock()
-	u := d.upload
-	switch {
-	case size == d.shown.Size:
-		d.mu.Unlock()
-		return nil
-	case size != 0:
-		d.mu.Unlock()
-		return errInPlace
-	}
-	d.upload = nil
-	d.truncated = d.stored != nil && !d.stored.Status.TakesData()
-	d.show(func(img *meta.Image) { img.Size, img.UploadedAt = 0, time.Now() })
-	d.mu.Unlock()
-	if u != nil {
-		u.abort()
-	}
-	return nil
-}
-
 // setFields changes metadata: with the commit if there is one to come, at once otherwise.
 func (d *draft) setFields(ctx context.Context, fields meta.Fields) error {
 	d.mu.Lock()
-	if d.stored == nil || d.upload != nil || d.truncated {
+	if d.stored == nil || d.truncated || d.pending() {
 		defer d.mu.Unlock()
 		if d.fields == nil {
 			d.fields = make(meta.Fields)
@@ -206,30 +143,48 @@ func (d *draft) store(img *meta.Image) {
 	d.stored, d.shown, d.truncated = img, img, false
 }
 
+// fail makes this and whatever comes after it fail, and drops what was uploaded.
 func (d *draft) fail(err error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.failed = err
+	if d.failed == nil {
+		d.failed = err
+	}
+	u := d.dropUpload()
+	d.mu.Unlock()
+	if u != nil {
+		u.abort()
+	}
 }
 
-// abandon breaks the upload off, because who wrote it was killed: a part of an image
-// is none. It reports whether there was one.
-func (d *draft) abandon() bool {
+// dropUpload takes back the upload, for the caller to abort when it has released mu,
+// which it holds.
+func (d *draft) dropUpload() *upload {
+	u := d.upload
+	if u == nil {
+		return nil
+	}
+	fields := d.sent
+	maps.Copy(fields, d.fields)
+	d.upload, d.sent, d.fields, d.written = nil, nil, fields, 0
+	return u
+}
+
+// abandon breaks off what was written through a handle, because its program was
+// killed: a part of an image is none. It reports whether there was anything.
+func (d *draft) abandon(h *writeHandle) bool {
 	d.mu.Lock()
 	u := d.upload
+	its := d.pending() && h.epoch == d.epoch || !d.pending() && d.registered
 	d.mu.Unlock()
-	if u == nil {
+	if !its {
 		return false
 	}
-	u.abort() // first, so that a write that waits for the server passes the turn
+	if u != nil {
+		u.abort() // first, so that a write that waits for the server passes the turn
+	}
 	_ = d.take(context.Background())
 	defer d.pass()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.upload = nil
-	if d.failed == nil {
-		d.failed = errKilled
-	}
+	d.fail(errKilled)
 	return true
 }
 
@@ -240,19 +195,19 @@ func (d *draft) discard(ctx context.Context) error {
 	}
 	defer d.pass()
 	d.mu.Lock()
-	u, stored := d.upload, d.stored
+	u, stored := d.dropUpload(), d.stored
 	d.mu.Unlock()
 	if u != nil {
 		u.abort()
 	}
 	if stored != nil {
-		if err := d.vol.delete(ctx, stored.ID); err != nil {
+		if err := d.vol.deleteSettling(ctx, stored.ID); err != nil {
 			d.fail(errors.Join(errStale, err))
 			return err
 		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.upload, d.discarded = nil, true
+	d.discarded = true
 	return nil
 }

@@ -10,10 +10,8 @@ import (
 )
 
 // sender returns what the first write starts: a PUT to an image that waits for data,
-// and otherwise a POST of a new one. It takes the pending fields with it. The caller
-// holds mu.
-func (d *draft) sender() sendFunc {
-	fields := d.takeFields()
+// and otherwise a POST of a new one. The caller holds mu.
+func (d *draft) sender(fields meta.Fields) sendFunc {
 	if stored := d.stored; stored != nil && stored.Status.TakesData() {
 		return func(ctx context.Context, body io.Reader) (*meta.Image, error) {
 			return d.vol.client.PutImage(ctx, stored.ID, changed(stored, fields), body)
@@ -49,27 +47,26 @@ func writable(img *meta.Image) meta.Fields {
 	return fields
 }
 
-// commit makes the server hold what was written, and reports whether it does. A file
-// that nothing was ever written to is registered without data. The caller does not
-// have the turn.
-func (d *draft) commit(ctx context.Context) error {
+// commit makes the server hold what was written through a handle (nil: through any),
+// and reports whether it does. A file that nothing was ever written to is registered
+// without data. The caller does not have the turn.
+func (d *draft) commit(ctx context.Context, h *writeHandle) error {
 	if err := d.take(ctx); err != nil {
 		return err
 	}
 	defer d.pass()
-	d.mu.Lock()
-	u, stored, failed, discarded := d.upload, d.stored, d.failed, d.discarded
-	d.mu.Unlock()
-	switch {
-	case discarded:
+	todo, err := d.outstanding(h)
+	if err != nil {
+		return err
+	}
+	switch todo {
+	case nothing:
 		return nil
-	case failed != nil:
-		return failed
-	case u != nil:
-		if err := d.finish(ctx, u); err != nil {
+	case data:
+		if err := d.finish(ctx); err != nil {
 			return err
 		}
-	case stored == nil:
+	case record:
 		if err := d.register(ctx); err != nil {
 			return err
 		}
@@ -77,16 +74,59 @@ func (d *draft) commit(ctx context.Context) error {
 	return d.sendFields(ctx)
 }
 
-// finish ends the running upload.
-func (d *draft) finish(ctx context.Context, u *upload) error {
-	img, err := u.finish(ctx)
+// work is what a commit has to do.
+type work int
+
+const (
+	nothing work = iota
+	fields       // send metadata
+	record       // register the file without data
+	data         // end the upload
+)
+
+func (d *draft) outstanding(h *writeHandle) (work, error) {
 	d.mu.Lock()
-	d.upload = nil
+	defer d.mu.Unlock()
+	switch {
+	case d.discarded:
+		return nothing, nil
+	case d.failed != nil:
+		return nothing, d.failed
+	case h != nil && h.epoch != 0 && h.epoch != d.epoch:
+		return nothing, errOverwritten
+	case d.pending() && h != nil && h.epoch == 0:
+		return nothing, nil // what another handle writes is that one's to end
+	case d.pending():
+		return data, nil
+	case d.stored == nil:
+		return record, nil
+	case d.truncated:
+		return nothing, nil // the next write, or the end, replaces what is stored
+	}
+	return fields, nil
+}
+
+// finish ends the upload, which is started here if the file is nothing but zeros.
+func (d *draft) finish(ctx context.Context) error {
+	d.mu.Lock()
+	u, size := d.running(), d.shown.Size
+	if d.truncated {
+		defer d.vol.catalog.Expect(d.shown.Name)()
+	}
 	d.mu.Unlock()
+	err := d.pad(ctx, u, size)
+	var img *meta.Image
+	if err == nil {
+		img, err = u.finish(ctx)
+	}
 	if err != nil {
 		d.fail(err)
 		return err
 	}
+	d.mu.Lock()
+	d.upload, d.sent, d.written = nil, nil, 0
+	d.registered = false
+	d.mu.Unlock()
 	return d.replace(ctx, img)
 }
 
@@ -100,6 +140,9 @@ func (d *draft) register(ctx context.Context) error {
 		d.fail(err)
 		return err
 	}
+	d.mu.Lock()
+	d.registered = d.stored == nil
+	d.mu.Unlock()
 	return d.replace(ctx, img)
 }
 
@@ -109,12 +152,18 @@ func (d *draft) replace(ctx context.Context, img *meta.Image) error {
 	d.mu.Lock()
 	old, truncated := d.stored, d.truncated
 	d.mu.Unlock()
-	d.vol.catalog.Put(img)
-	d.store(img)
 	if old == nil || old.ID == img.ID || !truncated {
+		d.vol.catalog.Put(img)
+		d.store(img)
 		return nil
 	}
-	return d.vol.delete(ctx, old.ID)
+	d.vol.catalog.Replace(old.ID, img)
+	d.store(img)
+	err := d.vol.delete(ctx, old.ID)
+	if err != nil {
+		d.vol.catalog.Put(old) // it is still there
+	}
+	return err
 }
 
 // sendFields sends the metadata that were set after the upload had begun.
@@ -132,19 +181,21 @@ func (d *draft) sendFields(ctx context.Context) error {
 }
 
 // end commits what no close() has: what a forked child wrote, or a truncation that
-// nothing followed.
+// nothing followed. If the draft failed, an image without data that it registered goes.
 func (d *draft) end(ctx context.Context) error {
 	d.mu.Lock()
-	pending := d.failed == nil && !d.discarded
-	empty := pending && d.truncated && d.upload == nil
+	failed, stored, left := d.failed != nil, d.stored, d.failed != nil && d.registered && !d.discarded
+	empty := !failed && !d.discarded && d.truncated && !d.pending()
 	d.mu.Unlock()
 	switch {
+	case left:
+		return d.vol.deleteSettling(ctx, stored.ID)
+	case failed:
+		return nil
 	case empty:
 		return d.replaceByEmpty(ctx)
-	case pending:
-		return d.commit(ctx)
 	}
-	return nil
+	return d.commit(ctx, nil)
 }
 
 // replaceByEmpty registers an image without data in the place of a truncated one.

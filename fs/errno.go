@@ -33,6 +33,7 @@ var errnos = []struct {
 	{errFailedImage, syscall.EIO},
 	{errPermission, syscall.EPERM},
 	{errUnsupported, syscall.EOPNOTSUPP},
+	{errOverwritten, syscall.EIO},
 	{visclient.ErrMismatch, syscall.EIO},
 	{visclient.ErrTimeout, syscall.ETIMEDOUT},
 	{visclient.ErrInvalid, syscall.EINVAL},
@@ -96,7 +97,7 @@ func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
 // that somebody should look at.
 func level(errno syscall.Errno) slog.Level {
 	switch errno {
-	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP:
+	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP, syscall.ENAMETOOLONG:
 		return slog.LevelWarn
 	}
 	return slog.LevelError

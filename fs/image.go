@@ -87,7 +87,7 @@ func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.S
 	req := begin(ctx)
 	defer req.done()
 	if size, ok := in.GetSize(); ok {
-		if err := n.truncate(req, int64(size)); err != nil {
+		if err := n.truncate(req, f, int64(size)); err != nil {
 			return n.errno("truncate", err)
 		}
 	}
@@ -104,11 +104,12 @@ func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.S
 	return n.Getattr(ctx, f, out)
 }
 
-// truncate takes a file's length to 0, so that it can be written anew. To VIS any
-// other change of a length is a change of stored data.
-func (n *imageNode) truncate(ctx context.Context, size int64) error {
+// truncate changes the length of a file that is being written. That of a stored image
+// does not change.
+func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int64) error {
 	if d := n.currentDraft(); d != nil {
-		return d.truncate(ctx, size)
+		h, _ := fh.(*writeHandle)
+		return d.truncate(ctx, h, size)
 	}
 	f, err := n.file(ctx)
 	if err != nil {

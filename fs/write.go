@@ -17,6 +17,19 @@ type writeHandle struct {
 	node   *imageNode
 	draft  *draft
 	opener int // process that opened the file; 0 when it is not known
+
+	// epoch is the draft's at the time of the handle's first write; 0 before it. When
+	// somebody empties the file, what was written through it in an earlier epoch is
+	// void, and goes on failing. Guarded by draft.mu.
+	epoch int
+}
+
+// join reports whether a handle may write in an epoch. The caller holds draft.mu.
+func (h *writeHandle) join(epoch int) bool {
+	if h.epoch == 0 {
+		h.epoch = epoch
+	}
+	return h.epoch == epoch
 }
 
 // openWriter opens an image for writing, in the draft that the node has or gets.
@@ -40,7 +53,7 @@ func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle,
 	if flags&syscall.O_TRUNC == 0 {
 		return h, nil
 	}
-	if err := h.draft.truncate(ctx, 0); err != nil {
+	if err := h.draft.truncate(ctx, h, 0); err != nil {
 		n.closeWriter()
 		return nil, err
 	}
@@ -99,7 +112,7 @@ var _ = (gofuse.FileWriter)((*writeHandle)(nil))
 func (h *writeHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
 	req := begin(ctx)
 	defer req.done()
-	if err := h.draft.write(req, data, off); err != nil {
+	if err := h.draft.write(req, h, data, off); err != nil {
 		return 0, h.node.errno("write", err)
 	}
 	return uint32(len(data)), 0
@@ -144,9 +157,9 @@ func (h *writeHandle) commit(ctx context.Context) error {
 	defer req.done()
 	err := errKilled
 	if !dying(req.tid) {
-		err = h.draft.commit(req)
+		err = h.draft.commit(req, h)
 	}
-	if errors.Is(err, errKilled) && h.draft.abandon() {
+	if errors.Is(err, errKilled) && h.draft.abandon(h) {
 		h.node.vol.log.Info("upload abandoned: the program was killed before it had closed the file", "path", "/"+h.draft.path)
 	}
 	return err
