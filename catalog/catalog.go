@@ -23,14 +23,16 @@ type Catalog struct {
 	ttl    time.Duration
 	flight singleflight.Group
 
-	mu      sync.Mutex
-	images  map[meta.ID]*meta.Image // of the last listing, with the local changes since
-	fetched time.Time               // when that listing was asked for; zero before the first
-	tree    *Tree                   // of images; nil when they have changed
-	failed  error                   // of the last listing
-	failAt  time.Time
-	listing bool     // one is under way
-	changes []change // local ones since it began
+	mu       sync.Mutex
+	images   map[meta.ID]*meta.Image // of the last listing, with the local changes since
+	fetched  time.Time               // when that listing was asked for; zero before the first
+	tree     *Tree                   // of images; nil when they have changed
+	failed   error                   // of the last listing
+	failAt   time.Time
+	listing  bool             // one is under way
+	changes  []change         // local ones since it began
+	hidden   map[meta.ID]bool // replaced by this mount, and about to be deleted
+	expected map[string]int   // names of images about to replace others, and how many
 }
 
 // change is what this mount did to an image: a nil image was deleted.
@@ -42,7 +44,7 @@ type change struct {
 // New returns a catalog of the images that a client's user may see. A listing is
 // good for ttl.
 func New(client *visclient.Client, ttl time.Duration) *Catalog {
-	return &Catalog{client: client, ttl: ttl}
+	return &Catalog{client: client, ttl: ttl, hidden: make(map[meta.ID]bool), expected: make(map[string]int)}
 }
 
 // Tree returns a tree that is no older than the time to live, asking the server if
@@ -74,14 +76,47 @@ func (c *Catalog) Fresh() time.Duration {
 }
 
 // Put makes an image that this mount registered or changed visible at once.
-func (c *Catalog) Put(img *meta.Image) { c.apply(change{img.ID, img}) }
+func (c *Catalog) Put(img *meta.Image) { c.settle(change{img.ID, img}) }
 
 // Remove hides an image that this mount deleted, at once.
-func (c *Catalog) Remove(id meta.ID) { c.apply(change{id, nil}) }
+func (c *Catalog) Remove(id meta.ID) { c.settle(change{id, nil}) }
 
-func (c *Catalog) apply(ch change) {
+// Expect says that the server is about to have an image of a name, which will be told
+// to Replace. Until done is called, a listing that already has it does not show it
+// beside the one it takes the place of.
+func (c *Catalog) Expect(name string) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.expected[name]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.expected[name]--; c.expected[name] == 0 {
+			delete(c.expected, name)
+		}
+	}
+}
+
+// Replace shows an image in the place of another that is about to be deleted: from
+// now on, whatever the server lists, until Remove or Put says what became of it.
+func (c *Catalog) Replace(old meta.ID, img *meta.Image) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hidden[old] = true
+	c.apply(change{old, nil})
+	c.apply(change{img.ID, img})
+}
+
+// settle applies a change that says what became of an image.
+func (c *Catalog) settle(ch change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.hidden, ch.id)
+	c.apply(ch)
+}
+
+// apply makes a change of what is known. The caller holds mu.
+func (c *Catalog) apply(ch change) {
 	if c.listing {
 		c.changes = append(c.changes, ch)
 	}
@@ -138,7 +173,21 @@ func (c *Catalog) list(ctx context.Context) (*Tree, error) {
 	for _, ch := range c.changes {
 		ch.applyTo(images)
 	}
+	c.hide(images)
 	c.images, c.changes, c.fetched = images, nil, asked
 	c.tree = NewTree(slices.Collect(maps.Values(images)))
 	return c.tree, nil
+}
+
+// hide takes out of a listing what Replace and Expect speak of. The caller holds mu.
+func (c *Catalog) hide(images map[meta.ID]*meta.Image) {
+	for id := range c.hidden {
+		delete(images, id)
+	}
+	if len(c.expected) == 0 {
+		return
+	}
+	maps.DeleteFunc(images, func(id meta.ID, img *meta.Image) bool {
+		return c.expected[img.Name] > 0 && c.images[id] == nil
+	})
 }

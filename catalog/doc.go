@@ -14,6 +14,6 @@
 //
 // A [Catalog] holds the current tree. It asks the server for a listing when the
 // tree is older than its time to live, once for all who ask at that moment, and
-// takes local changes ([Catalog.Put], [Catalog.Remove]) at once. A listing that was
+// takes local changes ([Catalog.Put], [Catalog.Replace], [Catalog.Remove]) at once. A listing that was
 // under way during a local change does not undo it.
 package catalog
