@@ -34,6 +34,9 @@ type Options struct {
 	// Timeout bounds the time without an answer, retries included. Default 30s.
 	Timeout time.Duration
 
+	// MaxListBytes bounds what is read of a listing. Default 512 MiB, some 700,000 images.
+	MaxListBytes int64
+
 	UserAgent string // default "visorfs"
 }
 
@@ -46,10 +49,10 @@ type Client struct {
 	userAgent string
 	timeout   time.Duration
 
-	// Uploads do not share kept connections: the server may be closing one, and a
-	// body that is read once cannot be sent again.
+	maxList   int64
+
 	requests *http.Client
-	uploads  *http.Client
+	fresh    *http.Client // for what cannot be sent twice: a kept connection may be one that the server is closing
 
 	server atomic.Int32 // a serverKind
 }
@@ -67,6 +70,7 @@ func New(o Options) (*Client, error) {
 		store:     o.Store,
 		userAgent: o.UserAgent,
 		timeout:   o.Timeout,
+		maxList:   o.MaxListBytes,
 	}
 	if c.store == "" {
 		c.store = "file"
@@ -77,8 +81,11 @@ func New(o Options) (*Client, error) {
 	if c.timeout <= 0 {
 		c.timeout = 30 * time.Second
 	}
+	if c.maxList <= 0 {
+		c.maxList = 512 << 20
+	}
 	c.requests = httpClient(true)
-	c.uploads = httpClient(false)
+	c.fresh = httpClient(false)
 	return c, nil
 }
 
@@ -140,5 +147,4 @@ func (c *Client) AccessKey() string { return c.accessKey }
 // CloseIdleConnections closes the connections that are kept for the next request.
 func (c *Client) CloseIdleConnections() {
 	c.requests.CloseIdleConnections()
-	c.uploads.CloseIdleConnections()
 }

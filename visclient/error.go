@@ -35,6 +35,7 @@ type Error struct {
 	original bool // the reply came from the original server
 }
 
+// Error is one line, fit for a log or a terminal, whatever the server sent.
 func (e *Error) Error() string {
 	parts := []string{e.Op}
 	if e.ID != "" {
@@ -52,7 +53,7 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		parts = append(parts, e.Err.Error())
 	}
-	return strings.Join(parts, ": ")
+	return printable(strings.Join(parts, ": "))
 }
 
 func (e *Error) Unwrap() error { return e.Err }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -29,7 +30,7 @@ func (c *Client) list(ctx context.Context, op call) ([]*meta.Image, error) {
 	var images []*meta.Image
 	op.accept = func(resp *http.Response) (err error) {
 		defer finish(resp.Body)
-		if images, err = decodeImages(json.NewDecoder(resp.Body)); err != nil {
+		if images, err = decodeImages(resp.Body, c.maxList); err != nil {
 			return badReply(resp.Request.Context(), op, err)
 		}
 		return nil
@@ -47,7 +48,10 @@ const invalidPath = "Invalid operation or path."
 
 // decodeImages reads {"images": [{...}, ...]} image by image, so that a long list
 // is never in memory as text.
-func decodeImages(d *json.Decoder) ([]*meta.Image, error) {
+func decodeImages(r io.Reader, maxBytes int64) ([]*meta.Image, error) {
+	in := &bounded{r: r, total: maxBytes}
+	in.next()
+	d := json.NewDecoder(in)
 	for _, want := range []json.Token{json.Delim('{'), "images", json.Delim('[')} {
 		if got, err := d.Token(); err != nil {
 			return nil, err
@@ -62,7 +66,28 @@ func decodeImages(d *json.Decoder) ([]*meta.Image, error) {
 			return nil, err
 		}
 		images = append(images, img)
+		in.next()
 	}
 	_, err := d.Token()
 	return images, err
+}
+
+// bounded reads so much in all, and so much for one image.
+type bounded struct {
+	r          io.Reader
+	total, one int64 // what may still be read
+}
+
+// next begins another image.
+func (b *bounded) next() { b.one = maxImageReply }
+
+func (b *bounded) Read(p []byte) (int, error) {
+	most := min(b.total, b.one)
+	if most <= 0 {
+		return 0, errors.New("it is too long")
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), most)])
+	b.total -= int64(n)
+	b.one -= int64(n)
+	return n, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -45,6 +46,9 @@ const (
 // send sends a call until its reply is accepted, or the failure is not a passing
 // one, or time is up.
 func (c *Client) send(ctx context.Context, op call) error {
+	if err := checkID(op); err != nil {
+		return err
+	}
 	deadline := time.Now().Add(c.timeout)
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstPause, longPause
@@ -88,6 +92,19 @@ func (op call) again(err error, try int) bool {
 	return false
 }
 
+// checkID refuses an id that would make another path than that of an image: ids come
+// from servers, and from users.
+func checkID(op call) error {
+	if op.id == "" && !strings.HasSuffix(op.path, "/") {
+		return nil // not about one image
+	}
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+	if op.id == "" || strings.Trim(string(op.id), letters) != "" {
+		return invalid(op, fmt.Errorf("%q is not an image id", string(op.id)))
+	}
+	return nil
+}
+
 // neverSent reports whether the connection for a request could not be made.
 func neverSent(err error) bool {
 	var dial *net.OpError
@@ -103,8 +120,8 @@ func (c *Client) try(ctx context.Context, op call, patience time.Duration) error
 		return err
 	}
 	client := c.requests
-	if op.body != nil {
-		client = c.uploads
+	if op.body != nil || op.once {
+		client = c.fresh
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -157,7 +174,7 @@ func (c *Client) request(ctx context.Context, op call, dog *watchdog) (*http.Req
 
 // The most that is read of a reply that should be small.
 const (
-	maxImageReply = 4 << 20
+	maxImageReply = 1 << 20 // headers of 80 KiB made it
 	maxErrorReply = 64 << 10
 	maxDrain      = 256 << 10
 )
@@ -184,7 +201,6 @@ func replyError(op call, resp *http.Response) error {
 	if location := resp.Header.Get("Location"); e.Message == "" && resp.StatusCode < 400 && location != "" {
 		e.Message = "the server redirects to " + location + ", which is not followed"
 	}
-	e.Message = printable(e.Message)
 	return e
 }
 

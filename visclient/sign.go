@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the protocol's choice
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -29,13 +30,9 @@ func stringToSign(req *http.Request) string {
 		strings.TrimSpace(req.Header.Get("Content-Type")),
 		strings.TrimSpace(req.Header.Get("Date")),
 	}
-	var attributes []string
-	for key, values := range req.Header {
-		if name := strings.ToLower(key); strings.HasPrefix(name, meta.HeaderPrefix) {
-			attributes = append(attributes, name+":"+strings.TrimSpace(values[0]))
-		}
+	attributes := meta.FieldsFromHeader(req.Header)
+	for _, name := range slices.Sorted(maps.Keys(attributes)) { // by name: "a" before "a-b"
+		lines = append(lines, meta.HeaderName(name)+":"+strings.TrimSpace(attributes[name]))
 	}
-	slices.Sort(attributes)
-	lines = append(lines, attributes...)
 	return strings.Join(append(lines, req.URL.EscapedPath()), "\n")
 }
