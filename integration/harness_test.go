@@ -1,0 +1,229 @@
+// Package integration tests the program as people use it: built, started as a
+// process of its own, mounted through the kernel, and handled with the tools of a
+// Debian machine. The names of the tests are what the program promises.
+//
+// # Parts
+//
+// A [program] is one running visorfs; its end is part of every test: exit code 0,
+// nothing left mounted, and no warning, error, panic or data race in its log that
+// the test did not expect. A [server] is "visorfs serve", which can be killed and
+// started again on its port and data. A [mount] is "visorfs mount". Between them
+// a test may put a [proxy], which counts requests and makes faults.
+//
+// What is right is decided without the code under test: bytes are compared with
+// the files they came from, and [server.do] asks the server with requests that are
+// signed here.
+//
+// # Nothing hangs
+//
+// Tools run with a time limit, and a mount that outlives its own is killed, which
+// makes the kernel fail whoever waits for it.
+package integration
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	readyTime = 20 * time.Second  // for the line that a command is ready
+	endTime   = 20 * time.Second  // for a command to end: its grace is 10 s
+	lifeTime  = 100 * time.Second // of any one program
+
+	accessKey = "foo"
+	secretKey = "bar"
+)
+
+var visorfs string // path of the program, built with the race detector
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	if err := canMount(); err != nil {
+		fmt.Fprintf(os.Stderr, "integration: no test can run: %v\n", err)
+		if os.Getenv("CI") != "" {
+			return 1
+		}
+		return 0
+	}
+	dir, err := os.MkdirTemp("", "visorfs-build-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	visorfs = filepath.Join(dir, "visorfs")
+	if err := build(visorfs, "-race"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func canMount() error {
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("FUSE is needed: %w", err)
+	}
+	return f.Close()
+}
+
+// build compiles the program to a path.
+func build(to string, flags ...string) error {
+	args := append([]string{"build", "-o", to}, flags...)
+	out, err := exec.Command("go", append(args, "../cmd/visorfs")...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// program is a running visorfs.
+type program struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stdout output
+	stderr output
+	ended  chan struct{}
+	mount  string // what it mounts on; "" for nothing
+
+	mu       sync.Mutex
+	allowed  []*regexp.Regexp
+	expected []*regexp.Regexp
+}
+
+// launch says how to start a program. The zero value of each field is its default.
+type launch struct {
+	binary string   // default visorfs
+	env    []string // default the keys that servers of tests know
+	dir    string   // working directory; default a new one
+	mount  string   // what it will mount on
+}
+
+func (l launch) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	if l.binary == "" {
+		l.binary = visorfs
+	}
+	if l.dir == "" {
+		l.dir = t.TempDir()
+	}
+	if l.env == nil {
+		l.env = []string{"VISOR_ACCESS_KEY=" + accessKey, "VISOR_SECRET_KEY=" + secretKey}
+	}
+	cmd := exec.Command(l.binary, args...)
+	cmd.Dir = l.dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + l.dir,
+		"GORACE=atexit_sleep_ms=10"}, l.env...) // the race detector's own default is a second per program
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// start starts a program whose end the test's own end checks.
+func start(t *testing.T, l launch, args ...string) *program {
+	t.Helper()
+	p := &program{t: t, cmd: l.command(t, args...), ended: make(chan struct{}), mount: l.mount}
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.ended) }()
+	watchdog := time.AfterFunc(lifeTime, func() {
+		t.Errorf("%s still ran after %v; killed it", p, lifeTime)
+		p.kill()
+	})
+	t.Cleanup(func() {
+		watchdog.Stop()
+		if p.running() {
+			p.stop()
+		}
+		p.checkLog()
+	})
+	return p
+}
+
+func (p *program) String() string { return "visorfs " + p.cmd.Args[1] }
+
+// ready returns the line that a program says it is ready with.
+func (p *program) ready() string {
+	p.t.Helper()
+	for deadline := time.Now().Add(readyTime); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if line, _, whole := strings.Cut(p.stdout.String(), "\n"); whole {
+			return line
+		}
+		if !p.running() {
+			break
+		}
+	}
+	p.t.Fatalf("%s did not get ready: stdout %q, stderr %q", p, p.stdout.String(), p.stderr.String())
+	return ""
+}
+
+func (p *program) running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// stop ends a program as Ctrl-C does; it has to succeed.
+func (p *program) stop() {
+	p.t.Helper()
+	p.signal(os.Interrupt)
+	if code := p.exit(); code != 0 {
+		p.t.Errorf("%s: exit code %d after SIGINT, want 0; stderr:\n%s", p, code, p.stderr.String())
+	}
+}
+
+func (p *program) signal(sig os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Errorf("%s: %v", p, err)
+	}
+}
+
+// exit waits for the end of a program, and returns its exit code: -1 when it had to
+// be killed, or was.
+func (p *program) exit() int {
+	p.t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(endTime):
+		p.t.Errorf("%s did not end within %v; killed it; stderr:\n%s", p, endTime, p.stderr.String())
+		p.kill()
+	}
+	if p.mount != "" && isMounted(p.t, p.mount) {
+		p.t.Errorf("%s ended, and left %s mounted", p, p.mount)
+		_ = syscall.Unmount(p.mount, syscall.MNT_DETACH)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// kill ends a program the hard way, and frees whoever waits for its mount.
+func (p *program) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	if p.mount != "" {
+		_ = syscall.Unmount(p.mount, syscall.MNT_DETACH)
+	}
+}
+
+func isMounted(t *testing.T, dir string) bool {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(string(mounts), " "+dir+" ")
+}

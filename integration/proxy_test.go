@@ -1,0 +1,189 @@
+package integration
+
+import (
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// proxy stands between a mount and a server. It notes the requests, and makes faults.
+type proxy struct {
+	url     string
+	release chan struct{} // closed at the end: lets go of stalled requests
+	sent    atomic.Int64  // bytes of image data that went to the mount
+
+	mu       sync.Mutex
+	fault    func(*http.Request) fault // nil for none
+	requests []seen
+}
+
+// seen is a request that passed.
+type seen struct{ method, path, query, ranges string }
+
+// fault is what happens to a request. The zero value is nothing.
+type fault struct {
+	stall   bool  // no answer, ever
+	drop    bool  // the connection is closed instead of an answer
+	status  int   // answered by the proxy
+	cutUp   int64 // the connection breaks after so many bytes of the request's body
+	cutDown int64 // likewise of the reply's
+}
+
+var errCut = errors.New("cut by the proxy")
+
+func startProxy(t *testing.T, s *server) *proxy {
+	t.Helper()
+	target, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{release: make(chan struct{})}
+	pass := &httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ModifyResponse: p.watchReply,
+		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		FlushInterval:  -1,
+		ErrorLog:       log.New(io.Discard, "", 0), // of what the test cut itself
+		Transport:      &http.Transport{DisableCompression: true},
+	}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, pass) }))
+	p.url = front.URL
+	t.Cleanup(func() {
+		close(p.release)
+		front.CloseClientConnections()
+		front.Close()
+	})
+	return p
+}
+
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+	switch f := p.note(r); {
+	case f.stall:
+		select {
+		case <-p.release:
+		case <-r.Context().Done():
+		}
+		panic(http.ErrAbortHandler)
+	case f.drop:
+		panic(http.ErrAbortHandler)
+	case f.status != 0:
+		http.Error(w, `{"code":500,"message":"refused by the proxy"}`, f.status)
+		return
+	case f.cutUp > 0:
+		r.Body = &cutReader{r.Body, f.cutUp}
+	case f.cutDown > 0:
+		r.Header.Set(cutHeader, strconv.FormatInt(f.cutDown, 10))
+	}
+	pass.ServeHTTP(w, r)
+}
+
+func (p *proxy) note(r *http.Request) fault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests = append(p.requests, seen{r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Get("Range")})
+	if p.fault == nil {
+		return fault{}
+	}
+	return p.fault(r)
+}
+
+// watchReply counts image data, and cuts a body where the test wants that.
+func (p *proxy) watchReply(resp *http.Response) error {
+	if !isData(seen{method: resp.Request.Method, path: resp.Request.URL.Path}) {
+		return nil
+	}
+	if after, err := strconv.ParseInt(resp.Request.Header.Get(cutHeader), 10, 64); err == nil {
+		resp.Body = &cutReader{resp.Body, after}
+	}
+	resp.Body = &countingBody{resp.Body, &p.sent}
+	return nil
+}
+
+// cutHeader marks, on its way through the proxy, a request whose reply is to be cut.
+const cutHeader = "X-Cut"
+
+// cutReader breaks after some bytes.
+type cutReader struct {
+	io.ReadCloser
+	left int64
+}
+
+func (c *cutReader) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errCut
+	}
+	n, err := c.ReadCloser.Read(b[:min(int64(len(b)), c.left)])
+	c.left -= int64(n)
+	return n, err
+}
+
+type countingBody struct {
+	io.ReadCloser
+	sum *atomic.Int64
+}
+
+func (c *countingBody) Read(b []byte) (int, error) {
+	n, err := c.ReadCloser.Read(b)
+	c.sum.Add(int64(n))
+	return n, err
+}
+
+// setFault makes faults from now on; nil ends them.
+func (p *proxy) setFault(f func(*http.Request) fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = f
+}
+
+// always is a fault of every request.
+func always(f fault) func(*http.Request) fault {
+	return func(*http.Request) fault { return f }
+}
+
+// reset forgets the requests so far.
+func (p *proxy) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.requests = nil
+	p.sent.Store(0)
+}
+
+// list returns the requests since the last reset that are of a kind.
+func (p *proxy) list(kind func(seen) bool) []seen {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []seen
+	for _, r := range p.requests {
+		if kind(r) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+var imagePath = regexp.MustCompile(`^/images/[0-9a-f-]{36}$`)
+
+func isAny(seen) bool       { return true }
+func isData(r seen) bool    { return r.method == http.MethodGet && imagePath.MatchString(r.path) }
+func isListing(r seen) bool { return r.method == http.MethodGet && r.path == "/images/detail" }
+
+func is(method string) func(seen) bool {
+	return func(r seen) bool { return r.method == method }
+}
+
+// wantRequests demands a number of requests of a kind since the last reset.
+func (p *proxy) wantRequests(t *testing.T, what string, kind func(seen) bool, want int) {
+	t.Helper()
+	if got := p.list(kind); len(got) != want {
+		t.Errorf("%d requests (%s), want %d: %v", len(got), what, want, got)
+	}
+}

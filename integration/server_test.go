@@ -1,0 +1,165 @@
+package integration
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// server is a running "visorfs serve".
+type server struct {
+	*program
+	t    *testing.T
+	url  string
+	data string
+	args []string
+}
+
+// startServer starts a server on a free port, with an empty repository.
+func startServer(t *testing.T, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, data: t.TempDir(), args: args}
+	s.start("127.0.0.1:0")
+	return s
+}
+
+func (s *server) start(listen string) {
+	s.t.Helper()
+	args := append([]string{"serve", "--listen", listen, "--data", s.data}, s.args...)
+	s.program = start(s.t, launch{}, args...)
+	_, s.url, _ = strings.Cut(s.ready(), " at ")
+}
+
+// restart starts a server that has ended again, at the address it had.
+func (s *server) restart() {
+	s.t.Helper()
+	s.start(strings.TrimPrefix(s.url, "http://"))
+}
+
+// request is what a test asks a server directly.
+type request struct {
+	method string
+	path   string
+	fields map[string]string
+	body   []byte // nil for none
+}
+
+// do sends a request that is signed here, by the rules of VIS, and returns the reply.
+func (s *server) do(r request) (status int, header http.Header, body []byte) {
+	s.t.Helper()
+	req, err := http.NewRequest(r.method, s.url+r.path, bytes.NewReader(r.body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	lines := []string{}
+	for name, value := range r.fields {
+		req.Header.Set("x-image-meta-"+name, value)
+		lines = append(lines, "x-image-meta-"+name+":"+value)
+	}
+	slices.Sort(lines)
+	contentType := ""
+	if r.body != nil {
+		contentType = "application/octet-stream"
+		req.Header.Set("Content-Type", contentType)
+	}
+	date := time.Now().UTC().Format(http.TimeFormat)
+	req.Header.Set("Date", date)
+	lines = slices.Concat([]string{r.method, "", contentType, date}, lines, []string{req.URL.EscapedPath()})
+	mac := hmac.New(sha1.New, []byte(secretKey))
+	mac.Write([]byte(strings.Join(lines, "\n")))
+	req.Header.Set("Authorization", "VISOR "+accessKey+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+
+	client := http.Client{Timeout: 30 * time.Second}
+	resp, err := client.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body, err = io.ReadAll(resp.Body); err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header, body
+}
+
+// image is an image as the server lists it; an absent attribute is nil.
+type image map[string]any
+
+func (img image) text(attribute string) string {
+	text, _ := img[attribute].(string)
+	return text
+}
+
+// images returns what the server lists.
+func (s *server) images() []image {
+	s.t.Helper()
+	status, _, body := s.do(request{method: "GET", path: "/images/detail"})
+	if status == http.StatusNotFound {
+		return nil
+	}
+	var list struct{ Images []image }
+	if err := json.Unmarshal(body, &list); err != nil || status != http.StatusOK {
+		s.t.Fatalf("list of images: %d %s: %v", status, body, err)
+	}
+	return list.Images
+}
+
+// only returns the one image of a name that the server has.
+func (s *server) only(name string) image {
+	s.t.Helper()
+	found := slices.DeleteFunc(s.images(), func(img image) bool { return img.text("name") != name })
+	if len(found) != 1 {
+		s.t.Fatalf("the server has %d images named %q, want one: %v", len(found), name, found)
+	}
+	return found[0]
+}
+
+// post registers an image, with data unless they are nil, and returns its id.
+func (s *server) post(name string, data []byte, extra map[string]string) string {
+	s.t.Helper()
+	fields := map[string]string{"name": name, "architecture": "x86_64"}
+	for k, v := range extra {
+		fields[k] = v
+	}
+	status, _, body := s.do(request{method: "POST", path: "/images", fields: fields, body: data})
+	var reply struct{ Image image }
+	if err := json.Unmarshal(body, &reply); err != nil || status != http.StatusOK {
+		s.t.Fatalf("POST of %q: %d %s: %v", name, status, body, err)
+	}
+	return reply.Image.text("_id")
+}
+
+// delete removes an image behind the back of the mounts.
+func (s *server) delete(id string) {
+	s.t.Helper()
+	if status, _, body := s.do(request{method: "DELETE", path: "/images/" + id}); status != http.StatusOK {
+		s.t.Fatalf("DELETE of %s: %d %s", id, status, body)
+	}
+}
+
+// wantStored demands that the server has one image of a name, available, with these bytes.
+func (s *server) wantStored(name string, want []byte) image {
+	s.t.Helper()
+	img := s.only(name)
+	if img.text("status") != "available" {
+		s.t.Errorf("%s is %q on the server, want available", name, img.text("status"))
+	}
+	status, _, got := s.do(request{method: "GET", path: "/images/" + img.text("_id")})
+	if status != http.StatusOK || !bytes.Equal(got, want) {
+		s.t.Errorf("%s: the server (%d) has %d other bytes than the %d that were written", name, status, len(got), len(want))
+	}
+	return img
+}
+
+// wantEmpty demands that the server has no image, perhaps in a moment.
+func (s *server) wantEmpty() {
+	s.t.Helper()
+	eventually(s.t, "the server has no image", func() bool { return len(s.images()) == 0 })
+}
