@@ -1,11 +1,11 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 	"syscall"
 	"time"
 
@@ -49,35 +49,11 @@ func checkNewName(p string) error {
 
 // fieldsOf guesses the metadata of a new file from its path and mode.
 func (v *volume) fieldsOf(p string, mode uint32) meta.Fields {
-	f := meta.Fields{"name": p, "architecture": architectureOf(p, v.architecture), "access": accessOf(mode)}
-	if format := formatOf(p); format != "" {
+	f := meta.Fields{"name": p, "architecture": cmp.Or(meta.ArchitectureOf(p), v.architecture), "access": accessOf(mode)}
+	if format := meta.FormatOf(p); format != "" {
 		f["format"] = format
 	}
 	return f
-}
-
-func formatOf(p string) string {
-	ext := strings.ToLower(strings.TrimPrefix(path.Ext(p), "."))
-	for _, format := range meta.Formats {
-		if ext == format {
-			return format
-		}
-	}
-	return ""
-}
-
-// architectureOf reads the architecture from a name like debian-12-amd64.iso.
-func architectureOf(p, fallback string) string {
-	p = strings.ToLower(p)
-	for _, hint := range []struct{ word, architecture string }{
-		{"x86_64", "x86_64"}, {"x86-64", "x86_64"}, {"amd64", "x86_64"}, {"x64", "x86_64"},
-		{"i386", "i386"}, {"i486", "i386"}, {"i586", "i386"}, {"i686", "i386"}, {"x86", "i386"}, {"ia32", "i386"},
-	} {
-		if strings.Contains(p, hint.word) {
-			return hint.architecture
-		}
-	}
-	return fallback
 }
 
 var _ = (gofuse.NodeUnlinker)((*dirNode)(nil))
