@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -49,7 +50,7 @@ type Client struct {
 	userAgent string
 	timeout   time.Duration
 
-	maxList   int64
+	maxList int64
 
 	requests *http.Client
 	fresh    *http.Client // for what cannot be sent twice: a kept connection may be one that the server is closing
@@ -103,15 +104,27 @@ func baseURL(o Options) (url.URL, error) {
 	u, err := url.Parse(o.URL)
 	switch {
 	case err != nil:
-		return url.URL{}, fmt.Errorf("server URL: %w", err)
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return url.URL{}, fmt.Errorf("server URL %q: want http://HOST:PORT or https://HOST:PORT", u.Redacted())
+		return url.URL{}, fmt.Errorf("server URL %q: %w", withoutSecrets(o.URL), withoutURL(err))
 	case u.User != nil:
-		return url.URL{}, fmt.Errorf("server URL %q: VIS takes no password; give the access key and secret key instead", u.Redacted())
+		return url.URL{}, fmt.Errorf("server URL %q: VIS takes no password in it; give the access key and secret key instead", withoutSecrets(o.URL))
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return url.URL{}, fmt.Errorf("server URL %q: want http://HOST:PORT or https://HOST:PORT", withoutSecrets(o.URL))
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		return url.URL{}, fmt.Errorf("server URL %q: VIS answers at the root of a host, want %s://%s", u.Redacted(), u.Scheme, u.Host)
+		return url.URL{}, fmt.Errorf("server URL %q: VIS answers at the root of a host, want %s://%s", withoutSecrets(o.URL), u.Scheme, u.Host)
 	}
 	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// withoutSecrets is what of a URL, right or wrong, can be shown: not what is where
+// passwords and tokens are put.
+func withoutSecrets(raw string) string {
+	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
+		raw = "…" + raw[i:]
+	}
+	if i := strings.IndexAny(raw, "?#"); i >= 0 {
+		raw = raw[:i] + "…"
+	}
+	return raw
 }
 
 func httpClient(keepAlive bool) *http.Client {

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -49,11 +51,19 @@ func ReadConfigFile(path string) (ConfigFile, error) {
 }
 
 func parseConfigFile(path string, data []byte) (ConfigFile, error) {
-	var sections map[string]any // to say what is there instead of what is wanted
+	file, err := readSections(data)
+	if err != nil {
+		return ConfigFile{}, fmt.Errorf("%s: %w", path, err)
+	}
+	file.Path = path
+	return file, nil
+}
+
+func readSections(data []byte) (ConfigFile, error) {
+	var all map[string]any // to say what is there instead of what is wanted
 	var known struct {
 		Image struct {
 			Host      string `yaml:"bind_host"`
-			Port      int    `yaml:"bind_port"`
 			AccessKey string `yaml:"access_key"`
 			SecretKey string `yaml:"secret_key"`
 		} `yaml:"visor_image"`
@@ -61,57 +71,75 @@ func parseConfigFile(path string, data []byte) (ConfigFile, error) {
 			Default string `yaml:"default"`
 		} `yaml:"visor_store"`
 	}
-	if err := yaml.Unmarshal(data, &sections); err != nil {
-		return ConfigFile{}, fmt.Errorf("%s: %w", path, oneLine(err))
+	if err := yaml.Unmarshal(data, &all); err != nil {
+		return ConfigFile{}, oneLine(err)
 	}
-	if err := checkSections(sections); err != nil {
-		return ConfigFile{}, fmt.Errorf("%s: %w", path, err)
+	image, err := findImageSection(all)
+	if err != nil {
+		return ConfigFile{}, err
 	}
 	if err := yaml.Unmarshal(data, &known); err != nil {
-		return ConfigFile{}, fmt.Errorf("%s: %w", path, oneLine(err))
+		return ConfigFile{}, oneLine(err)
 	}
-	image := known.Image
-	if image.Port < 0 || image.Port > 65535 {
-		return ConfigFile{}, fmt.Errorf("%s: visor_image: bind_port: %d is not a port", path, image.Port)
+	port, err := portOf(image["bind_port"])
+	if err != nil {
+		return ConfigFile{}, err
 	}
 	return ConfigFile{
-		Path: path, Host: image.Host, Port: image.Port,
-		AccessKey: image.AccessKey, SecretKey: image.SecretKey, Store: known.Store.Default,
+		Host: known.Image.Host, Port: port,
+		AccessKey: known.Image.AccessKey, SecretKey: known.Image.SecretKey,
+		Store: known.Store.Default,
 	}, nil
+}
+
+func portOf(value any) (int, error) {
+	if value == nil {
+		return 0, nil
+	}
+	port, err := strconv.ParseUint(fmt.Sprint(value), 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("%s: bind_port: %v is not a port", imageSection, value)
+	}
+	return int(port), nil
 }
 
 const imageSection = "visor_image"
 
 var imageKeys = []string{"bind_host", "bind_port", "access_key", "secret_key"}
 
-// checkSections finds what was probably meant as a section or key that is read here.
-// Other unknown names are none of our business: VISOR's servers share the file.
-func checkSections(sections map[string]any) error {
-	image, ok := sections[imageSection].(map[string]any)
+// findImageSection also finds what was probably meant as the section, or as a key of
+// it. Other unknown names are none of our business: VISOR's servers share the file.
+func findImageSection(all map[string]any) (map[string]any, error) {
+	image, ok := all[imageSection].(map[string]any)
 	if !ok {
-		for name := range sections {
-			if similar(name, imageSection) {
-				return fmt.Errorf("%s: is %s meant?", name, imageSection)
+		for name := range all {
+			if nearest(name, []string{imageSection}) != "" {
+				return nil, fmt.Errorf("%s: is %s meant?", name, imageSection)
 			}
 		}
-		return fmt.Errorf("no section %s (it holds %s)", imageSection, strings.Join(imageKeys, ", "))
+		return nil, fmt.Errorf("no section %s (it holds %s)", imageSection, strings.Join(imageKeys, ", "))
 	}
-	for _, key := range imageKeys {
-		if _, ok := image[key]; ok {
-			continue
-		}
-		for name := range image {
-			if similar(name, key) && !slices.Contains(imageKeys, name) {
-				return fmt.Errorf("%s: %s: is %s meant?", imageSection, name, key)
-			}
+	for _, name := range slices.Sorted(maps.Keys(image)) {
+		if key := nearest(name, imageKeys); key != "" {
+			return nil, fmt.Errorf("%s: %s: is %s meant?", imageSection, name, key)
 		}
 	}
-	return nil
+	return image, nil
 }
 
-// similar reports whether a name is another with a letter or two mistyped.
-func similar(name, other string) bool {
-	return levenshtein.ComputeDistance(strings.ToLower(name), other) <= 2
+// nearest returns which of some names another is with a letter or two mistyped; none if
+// it is one of them.
+func nearest(name string, of []string) string {
+	best, distance := "", 3
+	for _, candidate := range of {
+		if name == candidate {
+			return ""
+		}
+		if d := levenshtein.ComputeDistance(strings.ToLower(name), candidate); d < distance {
+			best, distance = candidate, d
+		}
+	}
+	return best
 }
 
 // oneLine joins the lines of the YAML library's errors.

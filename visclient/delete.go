@@ -16,11 +16,11 @@ import (
 func (c *Client) DeleteImage(ctx context.Context, id meta.ID) (*meta.Image, error) {
 	var img *meta.Image
 	op := imageCall("delete image", http.MethodDelete, id)
-	tries := 0
-	op.onTry = func() { tries++ }
+	var lost bool
+	op.lost = &lost
 	op.accept = imageInto(op, &img)
 	err := c.send(ctx, op)
-	if errors.Is(err, ErrNotFound) && tries > 1 {
+	if errors.Is(err, ErrNotFound) && lost {
 		return &meta.Image{ID: id}, nil
 	}
 	return img, err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	iofs "io/fs"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -33,6 +35,7 @@ type Error struct {
 	Err        error   // the cause when there was no reply, or what is wrong with it
 
 	original bool // the reply came from the original server
+	final    bool // the reply was no answer of VIS: another one would not be either
 }
 
 // Error is one line, fit for a log or a terminal, whatever the server sent.
@@ -91,7 +94,9 @@ func badReply(ctx context.Context, c call, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
-	return &Error{Op: c.op, ID: c.id, Err: fmt.Errorf("not a reply of a VIS server: %w", err)}
+	var network *net.OpError
+	cut := errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network)
+	return &Error{Op: c.op, ID: c.id, Err: fmt.Errorf("not a reply of a VIS server: %w", err), final: !cut}
 }
 
 func invalid(c call, err error) error {

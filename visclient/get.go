@@ -41,12 +41,10 @@ type Body struct {
 func (c *Client) GetImage(ctx context.Context, id meta.ID, r Range) (*Body, error) {
 	var body *Body
 	op := imageCall("get image", http.MethodGet, id)
+	op.closes = c.mustClose()
 	op.header = make(http.Header)
 	if r != (Range{}) {
 		op.header.Set("Range", r.header())
-	}
-	if !c.keepsConnection() {
-		op.header.Set("Connection", "close")
 	}
 	op.accept = func(resp *http.Response) (err error) {
 		if body, err = acceptBody(op, resp, r); err != nil {
@@ -54,7 +52,8 @@ func (c *Client) GetImage(ctx context.Context, id meta.ID, r Range) (*Body, erro
 		}
 		return err
 	}
-	return body, c.send(ctx, op)
+	err := c.send(ctx, op)
+	return body, err
 }
 
 func acceptBody(op call, resp *http.Response, r Range) (*Body, error) {
@@ -69,19 +68,21 @@ func acceptBody(op call, resp *http.Response, r Range) (*Body, error) {
 	if resp.StatusCode != http.StatusPartialContent {
 		return body, nil
 	}
-	body.Offset, err = rangeStart(resp.Header.Get("Content-Range"))
-	if err != nil || body.Offset != r.Offset {
-		return nil, mismatch(op, "Content-Range %q where %s was asked for", resp.Header.Get("Content-Range"), r.header())
+	if contentRange := resp.Header.Get("Content-Range"); !r.answeredBy(contentRange) {
+		return nil, mismatch(op, "Content-Range %q where %s was asked for", contentRange, r.header())
 	}
+	body.Offset = r.Offset
 	return body, nil
 }
 
-// rangeStart returns a of "bytes a-b/size".
-func rangeStart(contentRange string) (int64, error) {
+// answeredBy reports whether "bytes a-b/size" begins where the range does, and holds
+// nothing that was not asked for.
+func (r Range) answeredBy(contentRange string) bool {
 	span, ok := strings.CutPrefix(contentRange, "bytes ")
-	if !ok {
-		return 0, fmt.Errorf("not a byte range: %q", contentRange)
-	}
-	first, _, _ := strings.Cut(span, "-")
-	return strconv.ParseInt(first, 10, 64)
+	span, _, sized := strings.Cut(span, "/")
+	first, last, _ := strings.Cut(span, "-")
+	from, err1 := strconv.ParseInt(first, 10, 64)
+	to, err2 := strconv.ParseInt(last, 10, 64)
+	return ok && sized && err1 == nil && err2 == nil && r != Range{} &&
+		from == r.Offset && to >= from && (r.Length == 0 || to < r.Offset+r.Length)
 }

@@ -14,14 +14,19 @@ import (
 func (c *Client) HeadImage(ctx context.Context, id meta.ID) (*meta.Image, error) {
 	var img *meta.Image
 	op := imageCall("head image", http.MethodHead, id)
+	op.closes = c.mustClose()
 	op.accept = func(resp *http.Response) (err error) {
 		defer finish(resp.Body)
 		if img, err = meta.ImageFromHeader(resp.Header); err != nil {
 			return badReply(ctx, op, err)
 		}
+		if img.ID != id {
+			return mismatch(op, "it is about image %s", img.ID)
+		}
 		return nil
 	}
-	return img, c.send(ctx, op)
+	err := c.send(ctx, op)
+	return img, err
 }
 
 // CheckAccess asks once, without retries, whether a VIS server answers and takes
@@ -30,6 +35,7 @@ func (c *Client) HeadImage(ctx context.Context, id meta.ID) (*meta.Image, error)
 func (c *Client) CheckAccess(ctx context.Context) error {
 	const nobody = "00000000-0000-0000-0000-000000000000"
 	op := imageCall("check access", http.MethodHead, nobody)
+	op.closes = c.mustClose()
 	op.id = "" // it is of no interest in an error
 	op.impatient = true
 	op.accept = func(resp *http.Response) error {

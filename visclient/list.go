@@ -49,8 +49,7 @@ const invalidPath = "Invalid operation or path."
 // decodeImages reads {"images": [{...}, ...]} image by image, so that a long list
 // is never in memory as text.
 func decodeImages(r io.Reader, maxBytes int64) ([]*meta.Image, error) {
-	in := &bounded{r: r, total: maxBytes}
-	in.next()
+	in := newBounded(r, maxBytes)
 	d := json.NewDecoder(in)
 	for _, want := range []json.Token{json.Delim('{'), "images", json.Delim('[')} {
 		if got, err := d.Token(); err != nil {
@@ -76,6 +75,10 @@ func decodeImages(r io.Reader, maxBytes int64) ([]*meta.Image, error) {
 type bounded struct {
 	r          io.Reader
 	total, one int64 // what may still be read
+}
+
+func newBounded(r io.Reader, total int64) *bounded {
+	return &bounded{r: r, total: total, one: maxImageReply}
 }
 
 // next begins another image.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/visorfs/visorfs/meta"
@@ -29,8 +30,9 @@ type call struct {
 
 	accept func(*http.Response) error // takes a reply of success, and closes its body unless it keeps it
 
-	onTry func() // before each sending; nil for nothing
+	lost *bool // set when the server may have done it although its reply did not come; nil for no matter
 
+	closes    bool // the connection is not to be used again
 	once      bool // sending it twice would do harm
 	impatient bool // do not wait for a server that is away
 }
@@ -53,12 +55,12 @@ func (c *Client) send(ctx context.Context, op call) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstPause, longPause
 	for try := 1; ; try++ {
-		if op.onTry != nil {
-			op.onTry()
-		}
 		err := c.try(ctx, op, time.Until(deadline))
 		if err == nil || ctx.Err() != nil || !op.again(err, try) {
 			return err
+		}
+		if op.lost != nil && mayBeDone(err) {
+			*op.lost = true
 		}
 		wait := pause.NextBackOff()
 		if time.Until(deadline) < wait {
@@ -76,6 +78,9 @@ func (c *Client) send(ctx context.Context, op call) error {
 func (op call) again(err error, try int) bool {
 	var e *Error
 	if op.impatient || !errors.As(err, &e) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrMismatch) {
+		return false
+	}
+	if e.final {
 		return false
 	}
 	if op.once || op.body != nil {
@@ -105,6 +110,19 @@ func checkID(op call) error {
 	return nil
 }
 
+// mayBeDone reports whether a server may have carried out a call that failed.
+func mayBeDone(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || neverSent(err) {
+		return false
+	}
+	switch e.StatusCode {
+	case 0, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
 // neverSent reports whether the connection for a request could not be made.
 func neverSent(err error) bool {
 	var dial *net.OpError
@@ -129,6 +147,7 @@ func (c *Client) try(ctx context.Context, op call, patience time.Duration) error
 		dog.end()
 		return err
 	}
+	dog.pause() // until somebody reads the body
 	c.learn(resp.Header)
 	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, dog: dog, patience: c.timeout}
 	if resp.StatusCode < 200 || resp.StatusCode >= 300 {
@@ -156,6 +175,7 @@ func (c *Client) request(ctx context.Context, op call, dog *watchdog) (*http.Req
 	if err != nil {
 		return nil, invalid(op, err)
 	}
+	req.Close = op.closes
 	for key, values := range op.header {
 		req.Header[key] = values
 	}
@@ -165,7 +185,7 @@ func (c *Client) request(ctx context.Context, op call, dog *watchdog) (*http.Req
 	op.fields.SetHeader(req.Header)
 	if op.body != nil {
 		req.Header.Set("Content-Type", "application/octet-stream")
-		req.Body = op.body.attach(dog, c.timeout)
+		req.Body = &uploadBody{upload: op.body, ctx: ctx, dog: dog, patience: c.timeout}
 		req.ContentLength = -1
 	}
 	sign(req, c.accessKey, c.secretKey)
@@ -201,6 +221,7 @@ func replyError(op call, resp *http.Response) error {
 	if location := resp.Header.Get("Location"); e.Message == "" && resp.StatusCode < 400 && location != "" {
 		e.Message = "the server redirects to " + location + ", which is not followed"
 	}
+	e.Message = printable(e.Message)
 	return e
 }
 
@@ -219,10 +240,10 @@ func errorMessage(body []byte) string {
 func printable(text string) string {
 	const limit = 500
 	text = strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return ' '
+		if unicode.IsGraphic(r) {
+			return r
 		}
-		return r
+		return ' ' // also for what turns the direction of text around
 	}, strings.ToValidUTF8(text, "?"))
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "") + "…"
@@ -235,11 +256,14 @@ func imageInto(op call, img **meta.Image) func(*http.Response) error {
 	return func(resp *http.Response) error {
 		defer finish(resp.Body)
 		var reply struct{ Image *meta.Image }
-		if err := json.NewDecoder(io.LimitReader(resp.Body, maxImageReply)).Decode(&reply); err != nil {
+		if err := json.NewDecoder(newBounded(resp.Body, maxImageReply)).Decode(&reply); err != nil {
 			return badReply(resp.Request.Context(), op, err)
 		}
 		if reply.Image == nil {
 			return badReply(resp.Request.Context(), op, errors.New(`no "image" in it`))
+		}
+		if op.id != "" && reply.Image.ID != op.id {
+			return mismatch(op, "it is about image %s", reply.Image.ID)
 		}
 		*img = reply.Image
 		return nil

@@ -27,7 +27,8 @@ func isOriginal(h http.Header) bool {
 	return strings.Contains(h.Get("Server"), "Goliath") || h.Get("X-Stream") == "Goliath"
 }
 
-// keepsConnection reports whether the connection can be used again after an
-// image's body: the original server is about to close it, and a request sent on
-// it is lost.
-func (c *Client) keepsConnection() bool { return serverKind(c.server.Load()) == modernServer }
+// mustClose reports whether the connection of a GET or HEAD is not to be used again: it
+// is, of servers that are known to be modern. After an image's data the original closes
+// the connection without a word, and a request that is sent on it is lost; after a HEAD
+// that failed inside the server it sends a body that HTTP does not know of.
+func (c *Client) mustClose() bool { return serverKind(c.server.Load()) != modernServer }

@@ -8,59 +8,162 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/visorfs/visorfs/meta"
 )
 
-// upload is a body on its way to the server, counted and hashed as it passes.
+// readAhead is how much of an upload's source is read, and hashed, while what comes
+// before it is sent.
+const readAhead = 256 << 10
+
+// upload is a body on its way to the server, counted and hashed as it passes. Its
+// source is read by a goroutine of its own: hashing and sending go side by side, and a
+// request can end while the source is silent.
 type upload struct {
 	source io.Reader
+	start  sync.Once
+	blocks chan block    // in order; the last has an error
+	free   chan []byte   // buffers
+	done   chan struct{} // closed when no more blocks are wanted
 
-	mu   sync.Mutex // a reply may come while the transport still reads the body
+	mu   sync.Mutex // a reply may come while the source is still read
 	size int64
 	md5  hash.Hash
 	err  error // of source
+}
+
+// block is what one read of the source gave.
+type block struct {
+	data []byte
+	err  error
 }
 
 func newUpload(source io.Reader) *upload {
 	if source == nil {
 		return nil
 	}
-	return &upload{source: source, md5: md5.New()}
+	u := &upload{
+		source: source,
+		blocks: make(chan block),
+		free:   make(chan []byte, 2),
+		done:   make(chan struct{}),
+		md5:    md5.New(),
+	}
+	for range cap(u.free) {
+		u.free <- make([]byte, readAhead)
+	}
+	return u
 }
 
-// attach makes the body of a request. While the source is waited for, the
-// server's watchdog sleeps; while the server takes bytes, and while it stores
-// them after the last, it watches.
-func (u *upload) attach(dog *watchdog, patience time.Duration) io.ReadCloser {
-	dog.pause()
-	return &uploadBody{upload: u, dog: dog, patience: patience}
+// end stops the reading of the source, at the latest when a read that is under way returns.
+func (u *upload) end() { close(u.done) }
+
+func (u *upload) read() {
+	for {
+		select {
+		case buf := <-u.free:
+			n, err := u.source.Read(buf)
+			u.note(buf[:n], err)
+			select {
+			case u.blocks <- block{buf[:n], err}:
+			case <-u.done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		case <-u.done:
+			return
+		}
+	}
 }
 
+func (u *upload) note(data []byte, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.md5.Write(data)
+	u.size += int64(len(data))
+	if err != io.EOF {
+		u.err = err
+	}
+}
+
+// uploadBody is the upload as the body of one request. While the source is waited for,
+// the server's watchdog sleeps; while the server takes bytes, and while it stores them
+// after the last, it watches.
 type uploadBody struct {
 	*upload
+	ctx      context.Context // of the request
 	dog      *watchdog
 	patience time.Duration
+
+	rest block // what Read has not given yet
+}
+
+// next returns the next block.
+func (b *uploadBody) next() (block, error) {
+	b.start.Do(func() { go b.read() })
+	b.dog.pause()
+	select {
+	case next := <-b.blocks:
+		if next.err == io.EOF {
+			b.dog.feed(b.patience + storing(b.sent()))
+		} else {
+			b.dog.feed(b.patience)
+		}
+		return next, nil
+	case <-b.ctx.Done():
+		return block{}, context.Cause(b.ctx)
+	}
+}
+
+func (b *uploadBody) sent() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.size
+}
+
+// WriteTo is what net/http calls: blocks go out as they are.
+func (b *uploadBody) WriteTo(w io.Writer) (sent int64, err error) {
+	for {
+		next, err := b.next()
+		if err != nil {
+			return sent, err
+		}
+		n, err := w.Write(next.data)
+		sent += int64(n)
+		if err != nil {
+			return sent, err
+		}
+		if next.err == io.EOF {
+			return sent, nil
+		}
+		if next.err != nil {
+			return sent, next.err
+		}
+		b.free <- next.data[:cap(next.data)]
+	}
 }
 
 func (b *uploadBody) Read(p []byte) (int, error) {
-	b.dog.pause()
-	n, err := b.source.Read(p)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.md5.Write(p[:n])
-	b.size += int64(n)
-	switch err {
-	case nil:
-		b.dog.feed(b.patience)
-	case io.EOF:
-		b.dog.feed(b.patience + storing(b.size))
-	default:
-		b.err = err
+	for len(b.rest.data) == 0 {
+		if b.rest.err != nil {
+			return 0, b.rest.err
+		}
+		var err error
+		if b.rest, err = b.next(); err != nil {
+			return 0, err
+		}
 	}
-	return n, err
+	n := copy(p, b.rest.data)
+	b.rest.data = b.rest.data[n:]
+	if len(b.rest.data) == 0 && b.rest.err == nil {
+		b.free <- make([]byte, readAhead)
+	}
+	return n, nil
 }
 
 func (b *uploadBody) Close() error { return nil }
@@ -76,6 +179,7 @@ func storing(size int64) time.Duration {
 func (c *Client) sendChange(ctx context.Context, op call, body io.Reader) (*meta.Image, error) {
 	op.body = newUpload(body)
 	if op.body != nil {
+		defer op.body.end()
 		op.fields = withDefault(op.fields, "store", c.store)
 	}
 	var img *meta.Image
@@ -116,7 +220,7 @@ func (op call) checkStored(img *meta.Image) error {
 		return mismatch(op, "the image is %q after %d bytes were sent", img.Status, op.body.size)
 	case img.Size != op.body.size:
 		return mismatch(op, "%d bytes were sent, %d are stored", op.body.size, img.Size)
-	case img.Checksum != sum:
+	case !strings.EqualFold(img.Checksum, sum):
 		return mismatch(op, "MD5 %s was sent, %s is stored", sum, img.Checksum)
 	}
 	return nil
