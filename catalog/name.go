@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path"
 	"strings"
@@ -38,7 +40,7 @@ func older(a, b *meta.Image) int {
 // asides returns the names that an image may have beside its plain one, in the
 // order they are tried: ever more of its id, until one is free.
 func asides(plain string, id meta.ID) func(yield func(string) bool) {
-	digits := strings.ReplaceAll(string(id), "-", "")
+	digits := idDigits(id)
 	return func(yield func(string) bool) {
 		for n := min(8, len(digits)); n < len(digits); n += 4 {
 			if !yield(withSuffix(plain, "~"+digits[:n])) {
@@ -51,6 +53,18 @@ func asides(plain string, id meta.ID) func(yield func(string) bool) {
 			}
 		}
 	}
+}
+
+// idDigits is what of an id can stand in a name: all but the hyphens of a UUID. An id
+// of other characters, which no VIS makes, is hashed.
+func idDigits(id meta.ID) string {
+	digits := strings.ReplaceAll(string(id), "-", "")
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	if digits != "" && len(digits) <= 64 && strings.Trim(digits, letters) == "" {
+		return digits
+	}
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:16])
 }
 
 // withSuffix puts a suffix before the extension of a path's last segment, and
