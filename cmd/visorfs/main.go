@@ -67,6 +67,6 @@ file's extended attributes.`,
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newMount(), newServe(), newDemo())
+	root.AddCommand(newMount(), newServe(), newDemo(), newImage())
 	return root
 }

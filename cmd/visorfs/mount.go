@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/visorfs/visorfs/fs"
+	"github.com/visorfs/visorfs/meta"
 	"github.com/visorfs/visorfs/visclient"
 )
 
@@ -42,10 +45,13 @@ func (m *mountFlags) add(flags *pflag.FlagSet) {
 }
 
 func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (fs.Options, error) {
+	if err := m.check(); err != nil {
+		return fs.Options{}, err
+	}
 	o := fs.Options{
 		Client:       client,
-		MetadataTTL:  m.metadataTTL,
-		MemoryBytes:  int64(m.memory),
+		MetadataTTL:  max(m.metadataTTL, 1), // 0 is "always ask", not the default
+		MemoryBytes:  max(int64(m.memory), 1),
 		Architecture: m.architecture,
 		UID:          uint32(os.Getuid()),
 		GID:          uint32(os.Getgid()),
@@ -53,6 +59,16 @@ func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (f
 		Logger:       logger,
 	}
 	return o, applyMountOptions(&o, m.options)
+}
+
+func (m *mountFlags) check() error {
+	if m.metadataTTL < 0 {
+		return usageError{fmt.Errorf("--metadata-ttl %s: give a time of 0 or more, like 5s", m.metadataTTL)}
+	}
+	if !slices.Contains(meta.Architectures, m.architecture) {
+		return usageError{fmt.Errorf("--architecture %s: VIS knows %s", m.architecture, strings.Join(meta.Architectures, " and "))}
+	}
+	return nil
 }
 
 func newMount() *cobra.Command {

@@ -27,9 +27,12 @@ type settings struct {
 	accessKey string
 	secretKey string
 	timeout   time.Duration
+
+	hasTimeout bool // the command has the flag
 }
 
 func (s *settings) addServer(flags *pflag.FlagSet) {
+	s.hasTimeout = true
 	flags.StringVar(&s.url, "url", "", "server as `URL`, e.g. https://vis.example.org:4568; instead of --host and --port")
 	flags.StringVar(&s.host, "host", "", "`HOST` of the server (default "+visclient.DefaultHost+")")
 	flags.IntVar(&s.port, "port", 0, "`PORT` of the server (default "+strconv.Itoa(visclient.DefaultPort)+")")
@@ -49,6 +52,12 @@ func (s settings) resolve() (visclient.Options, error) {
 		Timeout:   s.timeout,
 		UserAgent: "visorfs/" + version(),
 	}
+	if s.timeout < 0 || s.timeout == 0 && s.hasTimeout {
+		return o, usageError{fmt.Errorf("--timeout %s: give a time of more than 0, like 30s", s.timeout)}
+	}
+	if s.port < 0 || s.port > 65535 {
+		return o, usageError{fmt.Errorf("--port %d: a port is a number of at most 65535", s.port)}
+	}
 	if s.url != "" && (s.host != "" || s.port != 0) {
 		return o, usageError{errors.New("--url names host and port already; leave out --host and --port")}
 	}
@@ -66,14 +75,14 @@ func fromEnvironment(o *visclient.Options) error {
 	}
 	setDefault(&o.Host, os.Getenv("VISOR_HOST"))
 	text := os.Getenv("VISOR_PORT")
-	if text == "" {
+	if text == "" || o.Port != 0 {
 		return nil
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
 		return fmt.Errorf("VISOR_PORT: %q is not a port; set it to a number of at most 65535, or unset it", text)
 	}
-	setDefault(&o.Port, int(port))
+	o.Port = int(port)
 	return nil
 }
 
