@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/visorfs/visorfs/meta"
+)
+
+// stdio stands for standard input or output where a file is named.
+const stdio = "-"
+
+// upload calls send with the data of a file under a meter, or with nil for no file.
+func upload(cmd *cobra.Command, file string, quiet bool, send func(io.Reader) (*meta.Image, error)) (*meta.Image, error) {
+	if file == "" {
+		return send(nil)
+	}
+	s, err := openSource(cmd, file)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	m := newMeter(cmd, quiet, s.label, s.size, 0)
+	defer m.stop()
+	return send(io.TeeReader(s.reader, m))
+}
+
+// source is where the data of an image are read.
+type source struct {
+	reader *bufio.Reader
+	label  string
+	size   int64 // bytes; 0 when it is not known
+	close  func() error
+}
+
+// openSource opens a file, or standard input, that must hold something: to VIS no data
+// and no image are one.
+func openSource(cmd *cobra.Command, file string) (*source, error) {
+	s, err := openAny(cmd, file)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = s.reader.Peek(1); err == io.EOF {
+		err = fmt.Errorf("%s is empty, and VIS stores no empty image; attributes alone are registered without FILE", s.label)
+	}
+	if err != nil {
+		_ = s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func openAny(cmd *cobra.Command, file string) (*source, error) {
+	if file == stdio {
+		return &source{
+			reader: bufio.NewReader(interruptible(cmd.Context(), cmd.InOrStdin())),
+			label:  "standard input",
+			close:  func() error { return nil },
+		}, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{label: filepath.Base(file), close: f.Close}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		s.size = info.Size()
+		s.reader = bufio.NewReader(f)
+	} else {
+		s.reader = bufio.NewReader(interruptible(cmd.Context(), f))
+	}
+	return s, nil
+}
