@@ -25,7 +25,6 @@ type request struct {
 	watch sync.Once
 	work  context.Context // ends with the request
 	end   context.CancelCauseFunc
-	stop  func() // the watching
 }
 
 // begin returns the context in which a request's work is done. Call done at its end.
