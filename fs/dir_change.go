@@ -27,8 +27,9 @@ func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *
 	}
 	n := &imageNode{vol: d.vol}
 	n.draft = newDraft(n, p, nil, d.vol.fieldsOf(p, mode))
+	n.draft.handles = 1
 	inode := d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG})
-	h := n.newWriter(ctx)
+	h := newWriteHandle(ctx, n, n.draft)
 	d.vol.pin(p, n)
 	return inode, h, 0, n.fill(ctx, &out.Attr)
 }

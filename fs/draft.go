@@ -21,6 +21,8 @@ type draft struct {
 	// across the I/O that this needs.
 	turn chan struct{}
 
+	handles int // that are open; guarded by node.mu
+
 	mu         sync.Mutex
 	stored     *meta.Image // what the server has of the file; nil for nothing
 	registered bool        // stored is an image without data that this draft registered
@@ -143,16 +145,33 @@ func (d *draft) store(img *meta.Image) {
 	d.stored, d.shown, d.truncated = img, img, false
 }
 
-// fail makes this and whatever comes after it fail, and drops what was uploaded.
+// fail makes this and whatever else comes through the draft's handles fail, drops what
+// was uploaded, and takes back an image without data that the draft registered. The
+// caller has the turn.
 func (d *draft) fail(err error) {
 	d.mu.Lock()
 	if d.failed == nil {
 		d.failed = err
 	}
-	u := d.dropUpload()
+	u, stored, registered := d.dropUpload(), d.stored, d.registered
+	d.registered = false
 	d.mu.Unlock()
 	if u != nil {
 		u.abort()
+	}
+	if registered {
+		d.takeBack(stored)
+	}
+	d.node.detach(d)
+}
+
+// takeBack deletes what a failed draft registered. A server that is away keeps it.
+func (d *draft) takeBack(img *meta.Image) {
+	const patience = 3 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := d.vol.deleteSettling(ctx, img.ID); err != nil {
+		d.vol.log.Info("an image without data stays: "+err.Error(), "path", "/"+d.path, "id", string(img.ID))
 	}
 }
 

@@ -181,15 +181,13 @@ func (d *draft) sendFields(ctx context.Context) error {
 }
 
 // end commits what no close() has: what a forked child wrote, or a truncation that
-// nothing followed. If the draft failed, an image without data that it registered goes.
+// nothing followed.
 func (d *draft) end(ctx context.Context) error {
 	d.mu.Lock()
-	failed, stored, left := d.failed != nil, d.stored, d.failed != nil && d.registered && !d.discarded
+	failed := d.failed != nil
 	empty := !failed && !d.discarded && d.truncated && !d.pending()
 	d.mu.Unlock()
 	switch {
-	case left:
-		return d.vol.deleteSettling(ctx, stored.ID)
 	case failed:
 		return nil
 	case empty:

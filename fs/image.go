@@ -17,11 +17,10 @@ type imageNode struct {
 	gofuse.Inode
 	vol *volume
 
-	mu      sync.Mutex
-	id      meta.ID // "" until the server knows the file
-	draft   *draft  // while open for writing
-	writers int     // handles open for writing
-	warm    string  // version of the data that the kernel has pages of
+	mu    sync.Mutex
+	id    meta.ID // "" until the server knows the file
+	draft *draft  // while open for writing
+	warm  string  // version of the data that the kernel has pages of
 }
 
 func (n *imageNode) imageID() meta.ID {

@@ -34,45 +34,54 @@ func (h *writeHandle) join(epoch int) bool {
 
 // openWriter opens an image for writing, in the draft that the node has or gets.
 func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle, error) {
-	if n.currentDraft() == nil {
-		f, err := n.file(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if f.Image.Status == meta.Uploading {
-			return nil, errBusy
-		}
-		n.mu.Lock()
-		if n.draft == nil {
-			n.draft = newDraft(n, f.Path, f.Image, nil)
-			n.vol.pin(f.Path, n)
-		}
-		n.mu.Unlock()
+	d, err := n.joinDraft(ctx)
+	if err != nil {
+		return nil, err
 	}
-	h := n.newWriter(ctx)
+	h := newWriteHandle(ctx, n, d)
 	if flags&syscall.O_TRUNC == 0 {
 		return h, nil
 	}
-	if err := h.draft.truncate(ctx, h, 0); err != nil {
-		n.closeWriter()
+	if err := d.truncate(ctx, h, 0); err != nil {
+		n.leaveDraft(d)
 		return nil, err
 	}
 	return h, nil
 }
 
-// newWriter counts one more handle on the node's draft.
-func (n *imageNode) newWriter(ctx context.Context) *writeHandle {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.writers++
-	return &writeHandle{node: n, draft: n.draft, opener: processOf(callerThread(ctx))}
+func newWriteHandle(ctx context.Context, n *imageNode, d *draft) *writeHandle {
+	return &writeHandle{node: n, draft: d, opener: processOf(callerThread(ctx))}
 }
 
-// closeWriter ends a handle; the last one ends the draft.
-func (n *imageNode) closeWriter() {
+// joinDraft counts one more handle on the node's draft, which is made here if there is
+// none.
+func (n *imageNode) joinDraft(ctx context.Context) (*draft, error) {
 	n.mu.Lock()
-	n.writers--
-	d, last := n.draft, n.writers == 0
+	defer n.mu.Unlock()
+	if n.draft == nil {
+		n.mu.Unlock()
+		f, err := n.file(ctx)
+		n.mu.Lock()
+		switch {
+		case err != nil:
+			return nil, err
+		case f.Image.Status == meta.Uploading:
+			return nil, errBusy
+		}
+		if n.draft == nil {
+			n.draft = newDraft(n, f.Path, f.Image, nil)
+			n.vol.pin(f.Path, n)
+		}
+	}
+	n.draft.handles++
+	return n.draft, nil
+}
+
+// leaveDraft ends a handle; the last one ends the draft.
+func (n *imageNode) leaveDraft(d *draft) {
+	n.mu.Lock()
+	d.handles--
+	last := d.handles == 0
 	n.mu.Unlock()
 	if !last {
 		return
@@ -82,7 +91,22 @@ func (n *imageNode) closeWriter() {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.writers == 0 { // nobody opened it meanwhile
+	if d.handles == 0 { // nobody opened the file meanwhile
+		n.dropDraft(d)
+	}
+}
+
+// detach takes a draft that failed out of the way: who opens the file now has nothing
+// to do with it.
+func (n *imageNode) detach(d *draft) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dropDraft(d)
+}
+
+// dropDraft needs mu held.
+func (n *imageNode) dropDraft(d *draft) {
+	if n.draft == d {
 		n.draft = nil
 		n.vol.unpin(d.path, n)
 	}
@@ -168,7 +192,7 @@ func (h *writeHandle) commit(ctx context.Context) error {
 var _ = (gofuse.FileReleaser)((*writeHandle)(nil))
 
 func (h *writeHandle) Release(context.Context) syscall.Errno {
-	h.node.closeWriter()
+	h.node.leaveDraft(h.draft)
 	return 0
 }
 

@@ -63,7 +63,7 @@ func (c *Client) send(ctx context.Context, op call) error {
 			*op.lost = true
 		}
 		wait := pause.NextBackOff()
-		if time.Until(deadline) < wait {
+		if time.Until(deadline) < wait+leastPatience(c.timeout) {
 			return err
 		}
 		select {
@@ -73,6 +73,10 @@ func (c *Client) send(ctx context.Context, op call) error {
 		}
 	}
 }
+
+// leastPatience is how long a try must be able to wait: one that is cut short by the
+// deadline would only hide why those before it failed.
+func leastPatience(timeout time.Duration) time.Duration { return min(time.Second, timeout/10) }
 
 // again reports whether a call that failed may succeed if sent once more, and does no harm.
 func (op call) again(err error, try int) bool {
