@@ -61,11 +61,11 @@ func demoDir(data string) (dir string, cleanup func(), err error) {
 }
 
 func runDemo(cmd *cobra.Command, listen, dir string, m *mountFlags, mountpoint string) (err error) {
-	server, err := startServer(listen, visserver.Options{
+	server, err := startServer(listen, openVIS(visserver.Options{
 		Dir:    dir,
 		Users:  map[string]string{demoAccessKey: demoSecretKey},
 		Logger: newLogger(m.debug),
-	})
+	}))
 	if err != nil {
 		return err
 	}

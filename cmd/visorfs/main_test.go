@@ -164,18 +164,18 @@ func TestAddressInUseIsSaidToBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = startServer(l.Addr().String(), visserver.Options{
+	_, err = startServer(l.Addr().String(), openVIS(visserver.Options{
 		Dir: t.TempDir(), Users: map[string]string{"foo": "bar"}, Logger: slog.New(slog.DiscardHandler),
-	})
+	}))
 	if err == nil || !strings.Contains(err.Error(), l.Addr().String()) || !strings.Contains(err.Error(), "--listen") {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestServerServesUntilStopped(t *testing.T) {
-	s, err := startServer("127.0.0.1:0", visserver.Options{
+	s, err := startServer("127.0.0.1:0", openVIS(visserver.Options{
 		Dir: t.TempDir(), Users: map[string]string{"foo": "bar"}, Logger: slog.New(slog.DiscardHandler),
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

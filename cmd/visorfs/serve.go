@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/visorfs/visorfs/visserver"
+	"github.com/visorfs/visorfs/visserver/original"
 )
 
 // shutdownGrace is how long an ending server waits for running requests.
@@ -23,7 +24,7 @@ const shutdownGrace = 10 * time.Second
 func newServe() *cobra.Command {
 	var s settings
 	var listen, data string
-	var noRange, debug bool
+	var noRange, likeOriginal, debug bool
 	cmd := &cobra.Command{
 		Use:   "serve [flags]",
 		Short: "Be a VIS server",
@@ -41,12 +42,12 @@ when the image is on disk.
 			if err := requireKeys(o); err != nil {
 				return err
 			}
-			server, err := startServer(listen, visserver.Options{
-				Dir:         data,
-				Users:       map[string]string{o.AccessKey: o.SecretKey},
-				IgnoreRange: noRange,
-				Logger:      newLogger(debug),
-			})
+			users, logger := map[string]string{o.AccessKey: o.SecretKey}, newLogger(debug)
+			open := openVIS(visserver.Options{Dir: data, Users: users, IgnoreRange: noRange, Logger: logger})
+			if likeOriginal {
+				open = openOriginal(original.Options{Dir: data, Users: users, Logger: logger})
+			}
+			server, err := startServer(listen, open)
 			if err != nil {
 				return err
 			}
@@ -63,6 +64,7 @@ when the image is on disk.
 	flags.StringVar(&listen, "listen", "127.0.0.1:4568", "`HOST:PORT` to listen on; 0.0.0.0 as host for every network")
 	flags.StringVar(&data, "data", defaultDataDir(), "`DIR` of the images and their database")
 	flags.BoolVar(&noRange, "no-range", false, "ignore Range, as the original server does")
+	flags.BoolVar(&likeOriginal, "like-original", false, "play the server of 2012 with all its ways, for tests; it loses and leaks what that one did")
 	flags.BoolVar(&debug, "debug", false, "log every request")
 	s.addKeys(flags)
 	return cmd
@@ -81,16 +83,65 @@ func defaultDataDir() string {
 	return filepath.Join(base, "visorfs")
 }
 
+// service is what listens: the VIS server of this project, or the original's player.
+type service interface {
+	Serve(net.Listener) error // until Shutdown or Close, then http.ErrServerClosed
+	Shutdown(context.Context) error
+	Close() error
+}
+
+// opener opens a repository that will be served at a URL.
+type opener func(url string) (service, error)
+
+func openVIS(o visserver.Options) opener {
+	return func(url string) (service, error) {
+		o.URL = url
+		vis, err := visserver.New(o)
+		if err != nil {
+			return nil, err
+		}
+		return &visService{vis: vis, Server: http.Server{
+			Handler:           vis,
+			ReadHeaderTimeout: 30 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    80 << 10, // as the original
+			ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelInfo),
+		}}, nil
+	}
+}
+
+func openOriginal(o original.Options) opener {
+	return func(url string) (service, error) {
+		o.URL = url
+		return original.New(o)
+	}
+}
+
+// visService is a VIS server behind net/http's.
+type visService struct {
+	http.Server
+	vis *visserver.Server
+}
+
+func (s *visService) Shutdown(ctx context.Context) error {
+	err := s.Server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return s.Close()
+	}
+	return errors.Join(err, s.vis.Close())
+}
+
+func (s *visService) Close() error { return errors.Join(s.Server.Close(), s.vis.Close()) }
+
 // server is a running VIS server.
 type server struct {
+	service
 	url    string
-	vis    *visserver.Server
-	http   *http.Server
 	failed chan error // gets why the server ended, if nobody stopped it
 }
 
-// startServer opens the repository and listens. The URL of o is set here.
-func startServer(listen string, o visserver.Options) (*server, error) {
+// startServer listens, opens the repository, and serves it.
+func startServer(listen string, open opener) (*server, error) {
 	listener, err := net.Listen("tcp", listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s is in use by another program; stop that, or choose another port with --listen", listen)
@@ -99,19 +150,11 @@ func startServer(listen string, o visserver.Options) (*server, error) {
 		return nil, fmt.Errorf("--listen %s: %w", listen, err)
 	}
 	s := &server{url: "http://" + listener.Addr().String(), failed: make(chan error, 1)}
-	o.URL = s.url
-	if s.vis, err = visserver.New(o); err != nil {
+	if s.service, err = open(s.url); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s.http = &http.Server{
-		Handler:           s.vis,
-		ReadHeaderTimeout: 30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    80 << 10, // as the original
-		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelInfo),
-	}
 	go func() {
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}
 	}()
@@ -122,9 +165,5 @@ func startServer(listen string, o visserver.Options) (*server, error) {
 func (s *server) stop() error {
 	ctx, cancel := graceful(shutdownGrace)
 	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		err = s.http.Close()
-	}
-	return errors.Join(err, s.vis.Close())
+	return s.Shutdown(ctx)
 }
