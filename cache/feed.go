@@ -10,10 +10,12 @@ import (
 )
 
 const (
-	maxTries = 5 // in a row without a new byte
+	// maxTries in a row without a new byte, with their pauses, take some seconds: so long
+	// may a server need to have an object in place that it took a moment ago.
+	maxTries = 9
 
-	// firstBackoff doubles with each try; all of them together stay below a second.
-	firstBackoff = 50 * time.Millisecond
+	firstBackoff = 50 * time.Millisecond // doubles with each try
+	maxBackoff   = 2 * time.Second
 )
 
 // feed reads a source in order and hides its breaks: it opens a new body at the next
@@ -115,7 +117,7 @@ func (f *feed) backoff(ctx context.Context, err error) error {
 	if f.tries >= maxTries || isPermanent(err) {
 		return err
 	}
-	pause := firstBackoff << max(f.tries-1, 0)
+	pause := min(firstBackoff<<max(f.tries-1, 0), maxBackoff)
 	timer := time.NewTimer(pause/2 + rand.N(pause/2))
 	defer timer.Stop()
 	select {

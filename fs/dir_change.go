@@ -22,11 +22,12 @@ var _ = (gofuse.NodeCreater)((*dirNode)(nil))
 // Create makes a file that is not yet on the server.
 func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, gofuse.FileHandle, uint32, syscall.Errno) {
 	p := d.child(name)
-	if err := checkNewName(p); err != nil {
+	fields := d.vol.fieldsOf(p, mode)
+	if err := cmp.Or(checkNewName(p), d.vol.client.CheckFields(fields)); err != nil {
 		return nil, nil, 0, d.vol.errno("create", p, "", err)
 	}
 	n := &imageNode{vol: d.vol}
-	n.draft = newDraft(n, p, nil, d.vol.fieldsOf(p, mode))
+	n.draft = newDraft(n, p, nil, fields)
 	n.draft.handles = 1
 	inode := d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG})
 	h := newWriteHandle(ctx, n, n.draft)

@@ -113,10 +113,13 @@ func (d *draft) setFields(ctx context.Context, fields meta.Fields) error {
 	d.mu.Lock()
 	if d.stored == nil || d.truncated || d.pending() {
 		defer d.mu.Unlock()
-		if d.fields == nil {
-			d.fields = make(meta.Fields)
+		pending := make(meta.Fields)
+		maps.Copy(pending, d.fields)
+		maps.Copy(pending, fields)
+		if err := d.vol.client.CheckFields(pending); err != nil {
+			return err
 		}
-		maps.Copy(d.fields, fields)
+		d.fields = pending
 		d.show(func(img *meta.Image) { _ = img.Apply(fields) }) // validated by the caller
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
 )
 
 var (
@@ -18,10 +19,16 @@ var (
 // last byte and off is zeros, as in a sparse file. A write that cannot be done breaks
 // the upload: whoever overlooks the error must not find a part of the file stored.
 func (d *draft) write(ctx context.Context, h *writeHandle, p []byte, off int64) error {
-	if err := d.take(ctx); err != nil {
+	err := d.take(ctx)
+	if err != nil {
 		return err
 	}
 	defer d.pass()
+	if limit := d.vol.client.MaxImageBytes(); off > limit-int64(len(p)) {
+		err = fmt.Errorf("%w: it takes %d bytes", visclient.ErrTooLarge, limit)
+		d.fail(err)
+		return err
+	}
 	u, err := d.uploadAt(h, off)
 	if err == nil {
 		err = d.send(ctx, u, p, off)

@@ -35,6 +35,8 @@ var errnos = []struct {
 	{errUnsupported, syscall.EOPNOTSUPP},
 	{errOverwritten, syscall.EIO},
 	{visclient.ErrMismatch, syscall.EIO},
+	{visclient.ErrTooLong, syscall.ENAMETOOLONG},
+	{visclient.ErrTooLarge, syscall.EFBIG},
 	{visclient.ErrTimeout, syscall.ETIMEDOUT},
 	{visclient.ErrInvalid, syscall.EINVAL},
 	{visclient.ErrForbidden, syscall.EACCES},
@@ -97,7 +99,7 @@ func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
 // that somebody should look at.
 func level(errno syscall.Errno) slog.Level {
 	switch errno {
-	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP, syscall.ENAMETOOLONG:
+	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP, syscall.ENAMETOOLONG, syscall.EFBIG:
 		return slog.LevelWarn
 	}
 	return slog.LevelError

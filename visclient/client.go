@@ -2,10 +2,12 @@ package visclient
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -26,6 +28,8 @@ type Options struct {
 
 	AccessKey string // who asks
 	SecretKey string // signs the requests; never sent
+
+	CAFile string // certificates (PEM) that an https server's is checked against; default the system's
 
 	// Store is the name of the store that uploads go to, sent with each of them
 	// because the original server deletes the file of a deleted image only when
@@ -85,8 +89,12 @@ func New(o Options) (*Client, error) {
 	if c.maxList <= 0 {
 		c.maxList = 512 << 20
 	}
-	c.requests = httpClient(true)
-	c.fresh = httpClient(false)
+	authorities, err := readAuthorities(o.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	c.requests = httpClient(true, authorities)
+	c.fresh = httpClient(false, authorities)
 	return c, nil
 }
 
@@ -127,11 +135,28 @@ func withoutSecrets(raw string) string {
 	return raw
 }
 
-func httpClient(keepAlive bool) *http.Client {
+// readAuthorities reads a file of certificates; without one they are the system's.
+func readAuthorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("CA file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("CA file %s: there is no certificate in it; want PEM", file)
+	}
+	return pool, nil
+}
+
+func httpClient(keepAlive bool, authorities *x509.CertPool) *http.Client {
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
+		TLSClientConfig:     &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: one stream per connection is faster for large bodies
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     60 * time.Second,
@@ -153,6 +178,18 @@ func (c *Client) URL() string { return c.base.String() }
 
 // Host returns the host of the service, as the original client's option of that name.
 func (c *Client) Host() string { return c.base.Hostname() }
+
+// Port returns the port of the service.
+func (c *Client) Port() int {
+	port, err := strconv.Atoi(c.base.Port())
+	if err == nil {
+		return port
+	}
+	if c.base.Scheme == "https" {
+		return 443
+	}
+	return 80
+}
 
 // AccessKey returns the user's access key.
 func (c *Client) AccessKey() string { return c.accessKey }

@@ -1,6 +1,7 @@
 package visclient
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	iofs "io/fs"
@@ -38,6 +39,19 @@ func FindConfigFile(dirs ...string) (ConfigFile, error) {
 		}
 	}
 	return ConfigFile{}, nil
+}
+
+// Or returns the options with what they leave open taken from the configuration file,
+// as the original client does.
+func (o Options) Or(file ConfigFile) Options {
+	o.AccessKey = cmp.Or(o.AccessKey, file.AccessKey)
+	o.SecretKey = cmp.Or(o.SecretKey, file.SecretKey)
+	o.Store = cmp.Or(o.Store, file.Store)
+	if o.URL == "" {
+		o.Host = cmp.Or(o.Host, file.Host)
+		o.Port = cmp.Or(o.Port, file.Port)
+	}
+	return o
 }
 
 // ReadConfigFile reads one configuration file. Its sections may be merged from

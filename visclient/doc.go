@@ -21,13 +21,21 @@
 //
 // Every error of an operation is an *[Error], which says which operation on which
 // image failed, and why. Its kind is found with [errors.Is]: [ErrInvalid],
-// [ErrNotFound], [ErrConflict], [ErrForbidden], [ErrNoSpace], [ErrInternal],
-// [ErrTimeout], [ErrMismatch]. ErrNotFound also is [io/fs.ErrNotExist], and
+// [ErrNotFound], [ErrConflict], [ErrForbidden], [ErrTooLong], [ErrTooLarge],
+// [ErrNoSpace], [ErrInternal], [ErrTimeout], [ErrMismatch]. ErrNotFound also is [io/fs.ErrNotExist], and
 // ErrForbidden is [io/fs.ErrPermission].
 //
 // # Trust
 //
 // An upload is successful when the server's reply names the size and the MD5 of
-// the bytes that were sent; anything else is ErrMismatch. Redirects are not
+// the bytes that were sent, and a change when it names the attributes that were sent;
+// anything else is ErrMismatch. Redirects are not
 // followed, so a signature never reaches another host.
+//
+// # The original server
+//
+// The Ruby server of 2012 tells itself apart by its replies ([Client.IsOriginal]). The
+// client lives with its ways: it does not use a connection again that this server is
+// about to close, refuses values that it would change, cut or break over, and lists
+// images one by one when one broken record spoils the list.
 package visclient

@@ -20,7 +20,9 @@ var (
 	ErrForbidden = errors.New("no permission")                  // 401, 403
 	ErrNotFound  = errors.New("not found")                      // 404
 	ErrConflict  = errors.New("conflict")                       // 409
-	ErrNoSpace   = errors.New("no space at the server")         // 413, 507
+	ErrTooLong   = errors.New("too long for the server")        // an attribute, found before it was sent
+	ErrTooLarge  = errors.New("too large for the server")       // an image, found before its last byte was sent
+	ErrNoSpace   = errors.New("no space at the server")         // 413, 507; or found before it was sent
 	ErrInternal  = errors.New("server error")                   // any other status of 500 and above
 	ErrTimeout   = errors.New("no answer in time")              // see Options.Timeout
 	ErrMismatch  = errors.New("the server's reply contradicts") // what was stored is not what was sent, or what came is not what was asked for

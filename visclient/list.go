@@ -21,9 +21,16 @@ func (c *Client) GetImages(ctx context.Context, query url.Values) ([]*meta.Image
 	return c.list(ctx, call{op: "list images", method: http.MethodGet, path: "/images", query: query})
 }
 
-// GetImagesDetail is [Client.GetImages] with all attributes.
+// GetImagesDetail is [Client.GetImages] with all attributes. An image whose record the
+// original server cannot read has its brief attributes and the status error.
 func (c *Client) GetImagesDetail(ctx context.Context, query url.Values) ([]*meta.Image, error) {
-	return c.list(ctx, call{op: "list images in detail", method: http.MethodGet, path: "/images/detail", query: query})
+	images, err := c.list(ctx, call{op: "list images in detail", method: http.MethodGet, path: "/images/detail", query: query})
+	if isBrokenRecord(err) {
+		if images, err2 := c.listOneByOne(ctx, query); err2 == nil {
+			return images, nil
+		}
+	}
+	return images, err
 }
 
 func (c *Client) list(ctx context.Context, op call) ([]*meta.Image, error) {

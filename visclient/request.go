@@ -51,6 +51,11 @@ func (c *Client) send(ctx context.Context, op call) error {
 	if err := checkID(op); err != nil {
 		return err
 	}
+	if c.IsOriginal() && len(op.fields) > 0 {
+		if err := checkOriginal(op); err != nil {
+			return err
+		}
+	}
 	deadline := time.Now().Add(c.timeout)
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstPause, longPause
@@ -81,7 +86,7 @@ func leastPatience(timeout time.Duration) time.Duration { return min(time.Second
 // again reports whether a call that failed may succeed if sent once more, and does no harm.
 func (op call) again(err error, try int) bool {
 	var e *Error
-	if op.impatient || !errors.As(err, &e) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrMismatch) {
+	if op.impatient || !errors.As(err, &e) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrMismatch) || errors.Is(err, ErrTooLarge) {
 		return false
 	}
 	if e.final {
@@ -94,7 +99,7 @@ func (op call) again(err error, try int) bool {
 	case 0, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return true
 	case http.StatusServiceUnavailable: // the original server says so of any bad value, too
-		return !e.original || strings.Contains(e.Message, "Is it running?")
+		return !e.original || isAway(e)
 	case http.StatusInternalServerError:
 		return !e.original || try < goliathTries
 	}

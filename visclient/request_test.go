@@ -91,9 +91,9 @@ func TestGetImageKeepsConnectionsOnlyOfServersThatDo(t *testing.T) {
 	}
 }
 
-// original answers as the original does, which drops the connection after an
+// hangsUp answers as the original does, which drops the connection after an
 // image's data without having said so (wire.md, section 1).
-func original(w http.ResponseWriter, r *http.Request) {
+func hangsUp(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && r.URL.Path != "/images" {
 		conn, rw, err := w.(http.Hijacker).Hijack()
 		if err != nil {
@@ -106,7 +106,9 @@ func original(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "PostRank Goliath API Server")
 	hash := md5.New()
 	size, _ := io.Copy(hash, r.Body)
-	replyWith(w, &meta.Image{ID: someID, Status: meta.Available, Size: size, Checksum: hex.EncodeToString(hash.Sum(nil))})
+	img := &meta.Image{ID: someID, Status: meta.Available, Size: size, Checksum: hex.EncodeToString(hash.Sum(nil))}
+	_ = img.Apply(meta.FieldsFromHeader(r.Header))
+	replyWith(w, img)
 }
 
 func sendOriginalData(w *bufio.Writer, r *http.Request) {
@@ -118,7 +120,7 @@ func sendOriginalData(w *bufio.Writer, r *http.Request) {
 
 func TestNoUploadFailsAfterADownloadFromTheOriginal(t *testing.T) {
 	t.Parallel()
-	c, _ := serve(t, http.HandlerFunc(original))
+	c, _ := serve(t, http.HandlerFunc(hangsUp))
 	failed := 0
 	for range 200 {
 		body, err := c.GetImage(t.Context(), someID, visclient.Range{})

@@ -23,6 +23,7 @@ func liar(lie func(*meta.Image)) http.HandlerFunc {
 			ID: someID, Name: "x", Architecture: "x86_64",
 			Status: meta.Available, Size: size, Checksum: hex.EncodeToString(hash.Sum(nil)),
 		}
+		_ = img.Apply(meta.FieldsFromHeader(r.Header))
 		if size > 0 {
 			lie(img)
 		}
@@ -53,6 +54,7 @@ func TestUploadThatIsStoredOtherwiseIsAMismatch(t *testing.T) {
 		"error":           func(i *meta.Image) { i.Status = meta.Failed },
 		"still uploading": func(i *meta.Image) { i.Status = meta.Uploading },
 		"no status":       func(i *meta.Image) { i.Status = "" },
+		"other store":     func(i *meta.Image) { i.Store = "s3" },
 	} {
 		c, f := serve(t, liar(lie))
 		img, err := c.PostImage(t.Context(), fields("x"), strings.NewReader("data"))

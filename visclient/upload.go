@@ -5,6 +5,7 @@ import (
 	"crypto/md5" //nolint:gosec // the protocol's checksum
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"net/http"
@@ -24,6 +25,7 @@ const readAhead = 256 << 10
 // request can end while the source is silent.
 type upload struct {
 	source io.Reader
+	limit  int64 // bytes
 	start  sync.Once
 	blocks chan block    // in order; the last has an error
 	free   chan []byte   // buffers
@@ -41,12 +43,13 @@ type block struct {
 	err  error
 }
 
-func newUpload(source io.Reader) *upload {
+func newUpload(source io.Reader, limit int64) *upload {
 	if source == nil {
 		return nil
 	}
 	u := &upload{
 		source: source,
+		limit:  limit,
 		blocks: make(chan block),
 		free:   make(chan []byte, 2),
 		done:   make(chan struct{}),
@@ -66,7 +69,9 @@ func (u *upload) read() {
 		select {
 		case buf := <-u.free:
 			n, err := u.source.Read(buf)
-			u.note(buf[:n], err)
+			if u.note(buf[:n], err) > u.limit {
+				err = u.tooLarge()
+			}
 			select {
 			case u.blocks <- block{buf[:n], err}:
 			case <-u.done:
@@ -81,7 +86,7 @@ func (u *upload) read() {
 	}
 }
 
-func (u *upload) note(data []byte, err error) {
+func (u *upload) note(data []byte, err error) (size int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.md5.Write(data)
@@ -89,6 +94,14 @@ func (u *upload) note(data []byte, err error) {
 	if err != io.EOF {
 		u.err = err
 	}
+	return u.size
+}
+
+func (u *upload) tooLarge() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.err = fmt.Errorf("%w: it takes %d bytes", ErrTooLarge, u.limit)
+	return u.err
 }
 
 // uploadBody is the upload as the body of one request. While the source is waited for,
@@ -177,7 +190,7 @@ func storing(size int64) time.Duration {
 // sendChange sends a call with fields and perhaps a body, and checks the reply against
 // what was sent.
 func (c *Client) sendChange(ctx context.Context, op call, body io.Reader) (*meta.Image, error) {
-	op.body = newUpload(body)
+	op.body = newUpload(body, c.MaxImageBytes())
 	if op.body != nil {
 		defer op.body.end()
 		op.fields = withDefault(op.fields, "store", c.store)
@@ -187,10 +200,12 @@ func (c *Client) sendChange(ctx context.Context, op call, body io.Reader) (*meta
 	if err := c.send(ctx, op); err != nil {
 		return nil, op.blame(err)
 	}
-	if op.body == nil {
-		return img, nil
+	if op.body != nil {
+		if err := op.checkStored(img); err != nil {
+			return img, err
+		}
 	}
-	return img, op.checkStored(img)
+	return img, op.checkEcho(img)
 }
 
 // blame finds who is at fault when an upload broke: an error of its source is

@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"meta":      {},
 	"cache":     {"github.com/hashicorp/golang-lru/v2"},
 	"catalog":   {"meta", "visclient", "golang.org/x/sync"},
-	"visclient": {"meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein"},
+	"visclient": {"meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein", "golang.org/x/sync"},
 	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid"},
 	"fs":        {"meta", "visclient", "cache", "catalog", "github.com/hanwen/go-fuse/v2", "golang.org/x/sys"},
 }

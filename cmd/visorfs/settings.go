@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -26,6 +27,7 @@ type settings struct {
 	port      int
 	accessKey string
 	secretKey string
+	caFile    string
 	timeout   time.Duration
 
 	hasTimeout bool // the command has the flag
@@ -36,6 +38,7 @@ func (s *settings) addServer(flags *pflag.FlagSet) {
 	flags.StringVar(&s.url, "url", "", "server as `URL`, e.g. https://vis.example.org:4568; instead of --host and --port")
 	flags.StringVar(&s.host, "host", "", "`HOST` of the server (default "+visclient.DefaultHost+")")
 	flags.IntVar(&s.port, "port", 0, "`PORT` of the server (default "+strconv.Itoa(visclient.DefaultPort)+")")
+	flags.StringVar(&s.caFile, "ca-file", "", "`FILE` of certificates (PEM) to check an https server's against, instead of the system's")
 	flags.DurationVar(&s.timeout, "timeout", 30*time.Second, "how long to wait for an answer, retries included, before a call fails")
 }
 
@@ -49,6 +52,7 @@ func (s settings) resolve() (visclient.Options, error) {
 	o := visclient.Options{
 		URL: s.url, Host: s.host, Port: s.port,
 		AccessKey: s.accessKey, SecretKey: s.secretKey,
+		CAFile:    s.caFile,
 		Timeout:   s.timeout,
 		UserAgent: "visorfs/" + version(),
 	}
@@ -68,12 +72,12 @@ func (s settings) resolve() (visclient.Options, error) {
 }
 
 func fromEnvironment(o *visclient.Options) error {
-	setDefault(&o.AccessKey, os.Getenv("VISOR_ACCESS_KEY"))
-	setDefault(&o.SecretKey, os.Getenv("VISOR_SECRET_KEY"))
+	o.AccessKey = cmp.Or(o.AccessKey, os.Getenv("VISOR_ACCESS_KEY"))
+	o.SecretKey = cmp.Or(o.SecretKey, os.Getenv("VISOR_SECRET_KEY"))
 	if o.URL != "" {
 		return nil
 	}
-	setDefault(&o.Host, os.Getenv("VISOR_HOST"))
+	o.Host = cmp.Or(o.Host, os.Getenv("VISOR_HOST"))
 	text := os.Getenv("VISOR_PORT")
 	if text == "" || o.Port != 0 {
 		return nil
@@ -95,21 +99,8 @@ func fromConfigFile(o *visclient.Options) error {
 	if err != nil {
 		return err
 	}
-	setDefault(&o.AccessKey, file.AccessKey)
-	setDefault(&o.SecretKey, file.SecretKey)
-	setDefault(&o.Store, file.Store)
-	if o.URL == "" {
-		setDefault(&o.Host, file.Host)
-		setDefault(&o.Port, file.Port)
-	}
+	*o = o.Or(file)
 	return nil
-}
-
-func setDefault[T comparable](to *T, value T) {
-	var zero T
-	if *to == zero {
-		*to = value
-	}
 }
 
 // requireKeys says how to give what is missing.
