@@ -15,7 +15,7 @@ import (
 
 // afterFailure is how long a failed listing answers for all who ask, so that the
 // many lookups behind one "ls" of a server that is away do not wait one by one.
-const afterFailure = time.Second
+const afterFailure = 300 * time.Millisecond
 
 // Catalog is the current tree of a repository. It is safe for concurrent use.
 type Catalog struct {
