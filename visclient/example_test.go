@@ -2,6 +2,8 @@ package visclient_test
 
 import (
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -149,4 +151,62 @@ func ExampleClient_DeleteImage() {
 	// Output:
 	// deleted CentOS 6.2
 	// true
+}
+
+func ExampleClient_HeadImage() {
+	client, id, stop := newExample()
+	defer stop()
+
+	img, err := client.HeadImage(context.Background(), id)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(img.Name, img.Status, img.Size)
+	// Output: CentOS 6.2 available 18
+}
+
+func ExampleClient_GetImagesDetail() {
+	client, _, stop := newExample()
+	defer stop()
+
+	images, err := client.GetImagesDetail(context.Background(), url.Values{"architecture": {"i386"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, img := range images {
+		fmt.Println(img.Name, img.Access, img.Owner, img.Checksum)
+	}
+	// Output: CentOS 6.2 public foo 5aa31d02bd445bb4fa1a06a6ddc202e8
+}
+
+func ExampleClient_DeleteByQuery() {
+	client, _, stop := newExample()
+	defer stop()
+
+	deleted, err := client.DeleteByQuery(context.Background(), url.Values{"format": {"iso"}})
+	if err != nil {
+		log.Fatal(err) // it names those that could not be deleted; the others are gone
+	}
+	for _, img := range deleted {
+		fmt.Println("deleted", img.Name)
+	}
+	// Output: deleted CentOS 6.2
+}
+
+func ExampleClient_Download() {
+	client, id, stop := newExample()
+	defer stop()
+
+	img, err := client.HeadImage(context.Background(), id)
+	if err != nil {
+		log.Fatal(err)
+	}
+	hash := md5.New()
+	if _, err := client.Download(context.Background(), img, 0, io.MultiWriter(os.Stdout, hash)); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("\nas stored:", hex.EncodeToString(hash.Sum(nil)) == img.Checksum)
+	// Output:
+	// the data of CentOS
+	// as stored: true
 }
