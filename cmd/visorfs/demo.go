@@ -33,6 +33,9 @@ until it is unmounted, or ended with Ctrl-C or SIGTERM. The user has the access 
   cp debian.iso images/ && getfattr -d images/debian.iso`,
 		Args: oneArgument("MOUNTPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := m.check(); err != nil {
+				return err
+			}
 			if err := fs.CheckMountpoint(args[0]); err != nil {
 				return err
 			}

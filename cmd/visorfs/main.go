@@ -34,7 +34,7 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "visorfs: %v\n", err)
+	fmt.Fprintf(os.Stderr, "visorfs: %s\n", printableLines(err.Error()))
 	var usage usageError
 	if errors.As(err, &usage) {
 		return exitUsage

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,9 +44,6 @@ func (m *mountFlags) add(flags *pflag.FlagSet) {
 }
 
 func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (fs.Options, error) {
-	if err := m.check(); err != nil {
-		return fs.Options{}, err
-	}
 	o := fs.Options{
 		Client:       client,
 		MetadataTTL:  max(m.metadataTTL, 1), // 0 is "always ask", not the default
@@ -61,7 +57,11 @@ func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (f
 	return o, applyMountOptions(&o, m.options)
 }
 
+// check refuses impossible flags before anything is asked of a server.
 func (m *mountFlags) check() error {
+	if err := applyMountOptions(new(fs.Options), m.options); err != nil {
+		return err
+	}
 	if m.metadataTTL < 0 {
 		return usageError{fmt.Errorf("--metadata-ttl %s: give a time of 0 or more, like 5s", m.metadataTTL)}
 	}
@@ -89,14 +89,13 @@ output says when the mount is ready.
   fusermount3 -u ~/images                                # end it`,
 		Args: oneArgument("MOUNTPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := s.resolve()
-			if err != nil {
+			if err := m.check(); err != nil {
 				return err
 			}
-			if err := requireKeys(o); err != nil {
+			if err := fs.CheckMountpoint(args[0]); err != nil {
 				return err
 			}
-			client, err := visclient.New(o)
+			client, err := s.connect(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -115,12 +114,6 @@ output says when the mount is ready.
 func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *mountFlags, dir string, ready func() string) error {
 	o, err := m.fsOptions(client, newLogger(m.debug))
 	if err != nil {
-		return err
-	}
-	if err := fs.CheckMountpoint(dir); err != nil {
-		return err
-	}
-	if err := checkAccess(ctx, client); err != nil {
 		return err
 	}
 	mount, err := fs.New(dir, o)
@@ -150,20 +143,4 @@ func graceful(d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(ctx, d)
 	return ctx, func() { cancel(); stop() }
-}
-
-// checkAccess asks the server whether it will answer this user, and says what to do
-// if not.
-func checkAccess(ctx context.Context, client *visclient.Client) error {
-	err := client.CheckAccess(ctx)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, visclient.ErrForbidden):
-		return fmt.Errorf("%s refuses the access key %q: %w; check --access-key and --secret-key (or VISOR_ACCESS_KEY, VISOR_SECRET_KEY, %s)",
-			client.URL(), client.AccessKey(), err, visclient.ConfigFileName)
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing listens at %s: %w; start the server, or check --url (or --host and --port)", client.URL(), err)
-	}
-	return fmt.Errorf("cannot use %s: %w", client.URL(), err)
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -103,6 +105,22 @@ func fromConfigFile(o *visclient.Options) error {
 	return nil
 }
 
+// connect returns a client of a server that is there and takes the user's keys.
+func (s *settings) connect(ctx context.Context) (*visclient.Client, error) {
+	o, err := s.resolve()
+	if err != nil {
+		return nil, err
+	}
+	if err := requireKeys(o); err != nil {
+		return nil, err
+	}
+	client, err := visclient.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return client, checkAccess(ctx, client)
+}
+
 // requireKeys says how to give what is missing.
 func requireKeys(o visclient.Options) error {
 	if o.AccessKey != "" && o.SecretKey != "" {
@@ -113,4 +131,20 @@ func requireKeys(o visclient.Options) error {
 		missing = "secret key"
 	}
 	return usageError{fmt.Errorf("no %s; set VISOR_ACCESS_KEY and VISOR_SECRET_KEY, write a %s, or give --access-key and --secret-key", missing, visclient.ConfigFileName)}
+}
+
+// checkAccess asks the server whether it will answer this user, and says what to do
+// if not.
+func checkAccess(ctx context.Context, client *visclient.Client) error {
+	err := client.CheckAccess(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, visclient.ErrForbidden):
+		return fmt.Errorf("%s refuses the access key %q: %w; check --access-key and --secret-key (or VISOR_ACCESS_KEY, VISOR_SECRET_KEY, %s)",
+			client.URL(), client.AccessKey(), err, visclient.ConfigFileName)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("nothing listens at %s: %w; start the server, or check --url (or --host and --port)", client.URL(), err)
+	}
+	return fmt.Errorf("cannot use %s: %w", client.URL(), err)
 }

@@ -26,7 +26,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "see visorfs --help"
+	hint := "see " + cmd.CommandPath() + " --help"
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "is " + strings.Join(near, " or ") + " meant?"
