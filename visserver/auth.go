@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/visorfs/visorfs/meta"
 )
@@ -34,7 +35,30 @@ func (s *Server) authenticate(r *http.Request) (string, error) {
 	if !ok || scheme != authScheme || !hmac.Equal([]byte(signature), []byte(sign(text, secret))) {
 		return "", refuse(http.StatusForbidden, "Invalid authorization, signatures do not match.")
 	}
-	return key, nil
+	return key, s.checkDate(r.Header.Get("Date"))
+}
+
+// checkDate refuses a request that was not signed just now: its signature may have
+// been overheard. Only who knows the secret key gets as far as this.
+func (s *Server) checkDate(text string) error {
+	if s.dateSkew < 0 {
+		return nil
+	}
+	if text == "" {
+		return refuse(http.StatusForbidden, "The request has no Date: sign it with the present time")
+	}
+	date, err := http.ParseTime(text)
+	if err != nil {
+		return refuse(http.StatusForbidden, "The request's Date '%s' is not a time: write one like %s", text, time.Now().UTC().Format(http.TimeFormat))
+	}
+	off, side := time.Since(date), "behind"
+	if off < 0 {
+		off, side = -off, "ahead of"
+	}
+	if off <= s.dateSkew {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "The request's Date is %s %s the server's clock; set the clock", off.Round(time.Second), side)
 }
 
 func sign(text, secret string) string {

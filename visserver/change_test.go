@@ -71,7 +71,7 @@ func TestRefusedPostStoresNothing(t *testing.T) {
 		v.do(request{method: "POST", path: "/images", header: more, body: strings.NewReader(digits)}).wantError(t, 400, message)
 	}
 	v.do(request{method: "POST", path: "/images", header: headers("location", "http://x", "name", "x", "architecture", "i386")}).
-		wantError(t, 400, "does not register files stored elsewhere yet")
+		wantError(t, 400, "does not register files stored elsewhere: send the file instead of its location, or have the operator allow it with --allow-location")
 	v.wantNothingStored()
 }
 

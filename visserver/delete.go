@@ -22,11 +22,12 @@ func (s *Server) deleteImage(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
+	// A registered file is not the server's, and does not lie at this path.
 	if err := os.Remove(s.files.path(img.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		// The image is gone for everybody, so the request has succeeded; New removes the file.
 		s.log.Warn("file of a deleted image not removed", slog.String("image", string(img.ID)), slog.Any("error", err))
 	}
-	writeImage(w, gone, meta.Full)
+	writeImage(w, c, gone, meta.Full)
 	return nil
 }
 

@@ -37,7 +37,7 @@ func checkLocation(r *http.Request, fields meta.Fields) error {
 	if r.ContentLength != 0 {
 		return refuse(http.StatusBadRequest, "When the location header is present no file content can be provided")
 	}
-	return refuse(http.StatusBadRequest, "This server does not register files stored elsewhere yet: send the file instead of its location")
+	return nil
 }
 
 // checkAssociation checks that the image named as kernel or ramdisk is one.

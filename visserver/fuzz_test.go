@@ -25,13 +25,17 @@ func FuzzServeHTTP(f *testing.F) {
 		"PUT /images/00000000-0000-4000-8000-000000000000 HTTP/1.1\r\nContent-Length: 9\r\nContent-MD5: =\r\n",
 		"POST /images HTTP/1.1\r\n" + known + "Transfer-Encoding: chunked\r\nContent-Type: application/octet-stream\r\n\r\nzz\r\nhello",
 		"POST /images HTTP/1.1\r\n" + known + "Content-Length: 50\r\nContent-Type: application/octet-stream\r\n\r\nhello",
+		"GET /images/detail HTTP/1.1\r\nAccept: application/xml;q=1e-1, */*;q=0\r\n",
+		"GET /images/%01%ff HTTP/1.1\r\nAccept: application/xml\r\n",
+		"POST /images HTTP/1.1\r\nAccept: application/xml\r\n" + known + "x-image-meta--a: <\r\nx-image-meta-0: ]]>\r\n",
+		"POST /images HTTP/1.1\r\n" + known + "x-image-meta-location: file:///%00\r\n",
 		"OPTIONS * HTTP/1.1\r\n",
 		"CONNECT /images HTTP/1.1\r\n",
 	} {
 		f.Add(head+"\r\n", true)
 		f.Add(head+"\r\n", false)
 	}
-	server, err := visserver.New(visserver.Options{Dir: f.TempDir(), Users: users})
+	server, err := visserver.New(visserver.Options{Dir: f.TempDir(), Users: users, Locations: []string{"file://" + f.TempDir()}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -48,6 +52,9 @@ func FuzzServeHTTP(f *testing.F) {
 		server.ServeHTTP(w, r)
 		if w.Code >= 500 {
 			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		if strings.Contains(w.Header().Get("Content-Type"), "xml") && wellFormed(w.Body.String()) != nil {
+			t.Errorf("not XML: %q", w.Body)
 		}
 	})
 }

@@ -6,11 +6,19 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/visorfs/visorfs/meta"
 )
+
+// content is the data of an image, opened.
+type content struct {
+	io.ReadSeekCloser
+	etag string // without quotes; "" if unknown
+	size int64
+}
 
 // getImage answers GET and HEAD of an image: its attributes in headers and its
 // data, none while it has none.
@@ -19,42 +27,56 @@ func (s *Server) getImage(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	content, err := s.content(c.Method, img)
+	data, err := s.content(c.Method, img)
+	if errors.Is(err, fs.ErrNotExist) {
+		return refuse(http.StatusNotFound, "No image file found")
+	}
 	if err != nil {
 		return err
 	}
-	defer content.Close()
+	defer data.Close()
 	s.records.read(img.ID)
 
 	img.SetHeader(w.Header())
 	w.Header().Set("Content-Type", dataType)
-	switch {
-	case img.Status != meta.Available:
+	if img.Status != meta.Available {
 		w.Header().Set("Content-Length", "0")
-	case s.ignoreRange:
-		sendWhole(w, c.Method, content)
-	default:
-		// Data never change, so their MD5 is all the validation there is to do.
-		w.Header().Set("ETag", `"`+img.Checksum+`"`)
-		http.ServeContent(w, c.Request, "", time.Time{}, content)
+		return nil
 	}
+	w.Header().Set(meta.HeaderName("size"), strconv.FormatInt(data.size, 10)) // a registered file may have grown
+	if s.ignoreRange {
+		sendWhole(w, c.Method, data)
+		return nil
+	}
+	if data.etag != "" {
+		w.Header().Set("ETag", `"`+data.etag+`"`)
+	}
+	http.ServeContent(w, c.Request, "", time.Time{}, data)
 	return nil
 }
 
-// content opens the data of an image. HEAD takes their size from the record: it
-// is about the attributes, and answers even if the file has vanished.
-func (s *Server) content(method string, img *meta.Image) (io.ReadSeekCloser, error) {
+// content opens the data of an image. HEAD answers even if the file has vanished:
+// it is about the attributes.
+func (s *Server) content(method string, img *meta.Image) (content, error) {
+	recorded := content{unread{io.NewSectionReader(nil, 0, img.Size)}, img.Checksum, img.Size}
 	switch {
 	case img.Status != meta.Available:
-		return unread{strings.NewReader("")}, nil
+		return content{unread{strings.NewReader("")}, "", 0}, nil
+	case isRegistered(img):
+		file, info, err := s.openRegistered(img)
+		if errors.Is(err, fs.ErrNotExist) && method == http.MethodHead {
+			return recorded, nil
+		}
+		if err != nil {
+			return content{}, err
+		}
+		return content{file, versionOf(info), info.Size()}, nil
 	case method == http.MethodHead:
-		return unread{io.NewSectionReader(nil, 0, img.Size)}, nil
+		return recorded, nil
 	}
 	file, err := os.Open(s.files.path(img.ID))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, refuse(http.StatusNotFound, "No image file found")
-	}
-	return file, err
+	// Data in images/ never change, so their MD5 is all the validation there is to do.
+	return content{file, img.Checksum, img.Size}, err
 }
 
 // unread is content that is asked for its size only.

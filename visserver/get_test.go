@@ -53,6 +53,9 @@ func TestRangesAndConditions(t *testing.T) {
 		{map[string]string{"Range": "bytes=2-4", "If-Range": `"other"`}, 200, digits},
 		{map[string]string{"If-None-Match": etag}, 304, ""},
 		{map[string]string{"If-None-Match": `"other"`}, 200, digits},
+		{map[string]string{"If-Match": etag}, 200, digits},
+		{map[string]string{"If-Match": `"other"`}, 412, ""},
+		{map[string]string{"If-Match": `"other"`, "Range": "bytes=2-4"}, 412, ""},
 	} {
 		r := v.do(request{method: "GET", path: img.path(), header: c.header})
 		if r.StatusCode != c.status || r.body != c.body {

@@ -25,24 +25,25 @@ func (s *Server) list(w http.ResponseWriter, c call, view meta.View) error {
 	if len(images) == 0 {
 		return refuse(http.StatusNotFound, "No public images found with given parameters.")
 	}
-	writeImages(w, q.sorted(images), view)
+	writeImages(w, c, q.sorted(images), view)
 	return nil
 }
 
 // writeImages streams a list: it may be long.
-func writeImages(w http.ResponseWriter, images []*meta.Image, view meta.View) {
-	w.Header().Set("Content-Type", jsonType)
+func writeImages(w http.ResponseWriter, c call, images []*meta.Image, view meta.View) {
+	e := setEncoding(w, c.Request)
 	// A bufio.Writer keeps its first error: the client has gone, and the rest is for nobody.
 	out := bufio.NewWriterSize(w, 64<<10)
-	buf := []byte(`{"images":[`)
+	buf := []byte(e.images.open)
 	for _, img := range images {
-		buf = img.AppendJSON(buf, view)
+		buf = append(buf, e.item.open...)
+		buf = append(e.appendImage(buf, img, view), e.item.close...)
 		if _, err := out.Write(buf); err != nil {
 			return
 		}
-		buf = append(buf[:0], ',')
+		buf = append(buf[:0], e.between...)
 	}
-	_, _ = out.WriteString("]}")
+	_, _ = out.WriteString(e.images.close)
 	_ = out.Flush()
 }
 

@@ -15,25 +15,35 @@ func (s *Server) postImage(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	data, err := uploadOf(c.Request)
+	data, err := s.uploadOf(w, c.Request)
 	if err != nil {
 		return err
 	}
-	img, err := s.register(c.user, fields, data)
+	defer data.end()
+	elsewhere, err := s.registrationOf(fields)
 	if err != nil {
 		return err
 	}
-	writeImage(w, img, meta.Detail)
+	img, err := s.register(c.user, fields, data, elsewhere)
+	if err != nil {
+		return err
+	}
+	writeImage(w, c, img, meta.Detail)
 	return nil
 }
 
-func (s *Server) register(user string, fields meta.Fields, data *upload) (*meta.Image, error) {
+func (s *Server) register(user string, fields meta.Fields, data *upload, elsewhere *registration) (*meta.Image, error) {
 	img := &meta.Image{
 		ID: meta.ID(uuid.NewString()), Access: meta.Public,
 		Owner: user, Status: meta.Locked, CreatedAt: now(),
 	}
 	if err := img.Apply(fields); err != nil {
 		return nil, err
+	}
+	if elsewhere != nil {
+		if err := elsewhere.fillIn(img); err != nil {
+			return nil, err
+		}
 	}
 	s.locate(img)
 	create := func(*meta.Image) (*meta.Image, error) { return img, nil }

@@ -8,7 +8,7 @@ import (
 	"github.com/visorfs/visorfs/meta"
 )
 
-// putImage changes the attributes of an image, stores its data, or both at once:
+// putImage changes the attributes of an image, gives it data, or both at once:
 // a request that is refused changes nothing.
 func (s *Server) putImage(w http.ResponseWriter, c call) error {
 	img, err := s.findOwn(c.id, c.user)
@@ -19,11 +19,18 @@ func (s *Server) putImage(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	data, err := uploadOf(c.Request)
+	data, err := s.uploadOf(w, c.Request)
+	if err != nil {
+		return err
+	}
+	defer data.end()
+	elsewhere, err := s.registrationOf(fields)
 	if err != nil {
 		return err
 	}
 	switch {
+	case elsewhere != nil:
+		img, err = s.putLocation(img.ID, fields, elsewhere)
 	case data != nil:
 		img, err = s.putData(img.ID, fields, data)
 	case len(fields) > 0:
@@ -34,7 +41,7 @@ func (s *Server) putImage(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	writeImage(w, img, meta.Detail)
+	writeImage(w, c, img, meta.Detail)
 	return nil
 }
 
@@ -48,6 +55,25 @@ func (s *Server) putFields(id meta.ID, fields meta.Fields) (*meta.Image, error) 
 			return next, checkStore(next.Store)
 		}
 		return next, nil
+	})
+}
+
+// putLocation makes a file that lies elsewhere the data of a registered image.
+func (s *Server) putLocation(id meta.ID, fields meta.Fields, elsewhere *registration) (*meta.Image, error) {
+	release, ok := s.records.claim(id, uploading)
+	if !ok {
+		return nil, errTakesNoData()
+	}
+	defer release()
+	return s.records.update(id, func(now *meta.Image) (*meta.Image, error) {
+		if now != nil && !now.Status.TakesData() {
+			return nil, errTakesNoData()
+		}
+		next, err := edited(id, now, fields)
+		if err != nil {
+			return nil, err
+		}
+		return next, elsewhere.fillIn(next)
 	})
 }
 

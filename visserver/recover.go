@@ -2,6 +2,7 @@ package visserver
 
 import (
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -40,13 +41,13 @@ func (s *Server) isOrphan(name string) bool {
 		return false
 	}
 	img, ok := s.records.get(meta.ID(name))
-	return !ok || img.Status != meta.Available
+	return !ok || img.Status != meta.Available || isRegistered(img)
 }
 
 // checkFile warns of an available image whose file cannot be right. The record
 // stays: the file may be brought back.
 func (s *Server) checkFile(img *meta.Image) {
-	info, err := os.Stat(s.files.path(img.ID))
+	info, err := s.statFile(img)
 	switch {
 	case err != nil:
 		s.log.Warn("image file unreadable", slog.String("image", string(img.ID)), slog.Any("error", err))
@@ -54,6 +55,17 @@ func (s *Server) checkFile(img *meta.Image) {
 		s.log.Warn("image file of the wrong size", slog.String("image", string(img.ID)),
 			slog.Int64("bytes", info.Size()), slog.Int64("expected", img.Size))
 	}
+}
+
+func (s *Server) statFile(img *meta.Image) (fs.FileInfo, error) {
+	if !isRegistered(img) {
+		return os.Stat(s.files.path(img.ID))
+	}
+	file, info, err := s.openRegistered(img)
+	if err == nil {
+		err = file.Close()
+	}
+	return info, err
 }
 
 // removeFiles removes the files in dir whose names are unwanted, and counts them.

@@ -60,11 +60,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := &observed{ResponseWriter: w, status: http.StatusOK}
 	var user string
 	defer func(start time.Time) { // deferred, as sendWhole may panic
-		s.log.LogAttrs(r.Context(), slog.LevelDebug, "request",
+		// The path without its query, and no header: those may be secrets.
+		s.access.LogAttrs(r.Context(), s.accessLevel, "request",
 			slog.String("method", r.Method), slog.String("path", r.URL.Path),
 			slog.Int("status", seen.status), slog.Int64("bytes", seen.bytes),
-			slog.Duration("duration", time.Since(start)), slog.String("user", user))
+			slog.Duration("duration", time.Since(start)), slog.String("user", user), slog.String("remote", r.RemoteAddr))
 	}(time.Now())
+	if r.ContentLength != 0 {
+		s.uploads.watch(seen)
+	}
 	var err error
 	if user, err = s.dispatch(seen, r); err != nil {
 		s.fail(seen, r, err)

@@ -15,6 +15,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/visorfs/visorfs/visserver"
 )
@@ -62,7 +63,14 @@ type request struct {
 
 // sign is the test's own reading of wire.md, section 3.
 func sign(r *http.Request, user string) {
-	r.Header.Set("Date", "Tue, 24 Nov 2026 03:58:41 GMT")
+	signAt(r, user, time.Now().UTC().Format(http.TimeFormat))
+}
+
+// signAt signs with a Date of the test's choice; "" is none.
+func signAt(r *http.Request, user, date string) {
+	if date != "" {
+		r.Header.Set("Date", date)
+	}
 	text := r.Method + "\n" + r.Header.Get("Content-MD5") + "\n" + r.Header.Get("Content-Type") + "\n" + r.Header.Get("Date") + "\n"
 	var lines []string
 	for name, values := range r.Header {

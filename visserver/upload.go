@@ -17,47 +17,62 @@ const (
 
 // upload is the data that a request brings.
 type upload struct {
-	body    io.Reader
+	body    *body
+	first   []byte // of the body, read already
 	wantMD5 []byte // from Content-MD5; nil if not given
 }
 
-// uploadOf returns the data that a request brings, nil if none. An empty body is
-// none: VIS cannot store an empty file.
-func uploadOf(r *http.Request) (*upload, error) {
-	body, err := bodyOf(r)
-	if body == nil || err != nil {
+// uploadOf returns the data that a request brings, nil if none; end must follow.
+// An empty body is none: VIS cannot store an empty file.
+func (s *Server) uploadOf(w http.ResponseWriter, r *http.Request) (*upload, error) {
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	body, err := s.uploads.begin(w, r)
+	if err != nil {
 		return nil, err
 	}
-	if r.Header.Get("Content-Type") != dataType {
-		return nil, refuse(http.StatusBadRequest, "Request Content-Type must be %s", dataType)
-	}
 	u := &upload{body: body}
-	if text := r.Header.Get("Content-MD5"); text != "" {
-		u.wantMD5, err = base64.StdEncoding.DecodeString(text)
-		if err != nil || len(u.wantMD5) != md5.Size {
-			return nil, refuse(http.StatusBadRequest, "Content-MD5 must be an MD5 in base64")
-		}
+	if empty, err := u.prepare(r); empty || err != nil {
+		u.end()
+		return nil, err
 	}
 	return u, nil
 }
 
-// bodyOf returns a request's body, nil if it is empty. Of a chunked one only its
-// first byte can tell.
-func bodyOf(r *http.Request) (io.Reader, error) {
-	switch {
-	case r.ContentLength == 0:
-		return nil, nil
-	case r.ContentLength > 0:
-		return r.Body, nil
+// prepare checks what is known of an upload before its data are stored.
+func (u *upload) prepare(r *http.Request) (empty bool, err error) {
+	if r.ContentLength < 0 { // of a chunked body only its first byte can tell
+		u.first = make([]byte, 1)
+		switch _, err := io.ReadFull(u.body, u.first); err {
+		case nil:
+		case io.EOF:
+			return true, nil
+		default:
+			return false, &bodyError{err}
+		}
 	}
-	first := make([]byte, 1)
-	switch _, err := io.ReadFull(r.Body, first); err {
-	case nil:
-		return io.MultiReader(bytes.NewReader(first), r.Body), nil
-	case io.EOF:
-		return nil, nil
-	default:
-		return nil, &bodyError{err}
+	if r.Header.Get("Content-Type") != dataType {
+		return false, refuse(http.StatusBadRequest, "Request Content-Type must be %s", dataType)
+	}
+	if text := r.Header.Get("Content-MD5"); text != "" {
+		u.wantMD5, err = base64.StdEncoding.DecodeString(text)
+		if err != nil || len(u.wantMD5) != md5.Size {
+			return false, refuse(http.StatusBadRequest, "Content-MD5 must be an MD5 in base64")
+		}
+	}
+	return false, nil
+}
+
+// data returns all that the request brings.
+func (u *upload) data() io.Reader {
+	return io.MultiReader(bytes.NewReader(u.first), u.body)
+}
+
+// end ends an upload, whatever became of it. Nil has nothing to end.
+func (u *upload) end() {
+	if u != nil {
+		u.body.end()
 	}
 }
 
@@ -65,7 +80,7 @@ func bodyOf(r *http.Request) (io.Reader, error) {
 // then in one transaction the record that e computes and which becomes available.
 // A failure leaves neither.
 func (s *Server) store(id meta.ID, u *upload, e edit) (*meta.Image, error) {
-	data, err := s.files.receive(u.body, u.wantMD5)
+	data, err := s.files.receive(u.data(), u.wantMD5)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,51 +23,36 @@ import (
 const shutdownGrace = 10 * time.Second
 
 func newServe() *cobra.Command {
-	var s settings
-	var listen, data string
-	var noRange, likeOriginal, debug bool
+	var f serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve [flags]",
 		Short: "Be a VIS server",
 		Long: `Keeps images in a directory and serves them as a VIS server, until Ctrl-C or
 SIGTERM. A line on standard output says when it is ready. An upload is answered
-when the image is on disk.
+when the image is on disk. At the end running requests get 10 seconds; uploads
+that last longer are ended, and nothing stays of them.
+
+A server has one user, whose keys are taken from where every command takes them,
+or those of a file that --users names: lines of
+
+  access key: secret key
+
+in YAML. Nobody but its owner may be able to read it (chmod 600 FILE). With
+--users only keys given as flags count beside it.
+
+A request whose Date is more than --date-skew from this machine's clock is refused,
+so that a signature which was overheard is soon worth nothing. 0 takes any Date.
+
+With --allow-location file:///DIR users may register files below DIR as images,
+by location. They are served from there and never written or removed; every user
+can read every file in there that this server can read.
 ` + settingsHelp,
-		Example: `  VISOR_ACCESS_KEY=me VISOR_SECRET_KEY=secret visorfs serve --listen 0.0.0.0:4568 --data /srv/visor`,
-		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := s.resolve()
-			if err != nil {
-				return err
-			}
-			if err := requireKeys(o); err != nil {
-				return err
-			}
-			users, logger := map[string]string{o.AccessKey: o.SecretKey}, newLogger(debug)
-			open := openVIS(visserver.Options{Dir: data, Users: users, IgnoreRange: noRange, Logger: logger})
-			if likeOriginal {
-				open = openOriginal(original.Options{Dir: data, Users: users, Logger: logger})
-			}
-			server, err := startServer(listen, open)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "visorfs: serving the images of %s at %s\n", data, server.url)
-			select {
-			case <-cmd.Context().Done():
-			case err := <-server.failed:
-				return errors.Join(err, server.stop())
-			}
-			return server.stop()
-		},
+		Example: `  VISOR_ACCESS_KEY=me VISOR_SECRET_KEY=secret visorfs serve --listen 0.0.0.0:4568 --data /srv/visor
+  visorfs serve --users /etc/visor/users.yml --tls-cert vis.pem --tls-key vis.key --access-log /var/log/vis.log`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&listen, "listen", "127.0.0.1:4568", "`HOST:PORT` to listen on; 0.0.0.0 as host for every network")
-	flags.StringVar(&data, "data", defaultDataDir(), "`DIR` of the images and their database")
-	flags.BoolVar(&noRange, "no-range", false, "ignore Range, as the original server does")
-	flags.BoolVar(&likeOriginal, "like-original", false, "play the server of 2012 with all its ways, for tests; it loses and leaks what that one did")
-	flags.BoolVar(&debug, "debug", false, "log every request")
-	s.addKeys(flags)
+	f.add(cmd.Flags())
 	return cmd
 }
 
@@ -90,18 +76,24 @@ type service interface {
 	Close() error
 }
 
-// opener opens a repository that will be served at a URL.
-type opener func(url string) (service, error)
+// opener opens a repository that will be served at a URL, with TLS unless it is nil.
+type opener func(url string, tlsConfig *tls.Config) (service, error)
 
 func openVIS(o visserver.Options) opener {
-	return func(url string) (service, error) {
+	return func(url string, tlsConfig *tls.Config) (service, error) {
 		o.URL = url
 		vis, err := visserver.New(o)
 		if err != nil {
 			return nil, err
 		}
+		// One protocol with and without TLS; HTTP/2 would share one flow control
+		// window among the uploads of a client.
+		protocols := new(http.Protocols)
+		protocols.SetHTTP1(true)
 		return &visService{vis: vis, Server: http.Server{
 			Handler:           vis,
+			TLSConfig:         tlsConfig,
+			Protocols:         protocols,
 			ReadHeaderTimeout: 30 * time.Second,
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    80 << 10, // as the original
@@ -111,7 +103,7 @@ func openVIS(o visserver.Options) opener {
 }
 
 func openOriginal(o original.Options) opener {
-	return func(url string) (service, error) {
+	return func(url string, _ *tls.Config) (service, error) {
 		o.URL = url
 		return original.New(o)
 	}
@@ -123,6 +115,13 @@ type visService struct {
 	vis *visserver.Server
 }
 
+func (s *visService) Serve(listener net.Listener) error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(listener, "", "")
+	}
+	return s.Server.Serve(listener)
+}
+
 func (s *visService) Shutdown(ctx context.Context) error {
 	err := s.Server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
@@ -131,7 +130,8 @@ func (s *visService) Shutdown(ctx context.Context) error {
 	return errors.Join(err, s.vis.Close())
 }
 
-func (s *visService) Close() error { return errors.Join(s.Server.Close(), s.vis.Close()) }
+// Close ends uploads first, while they can still be told why.
+func (s *visService) Close() error { return errors.Join(s.vis.Close(), s.Server.Close()) }
 
 // server is a running VIS server.
 type server struct {
@@ -141,7 +141,10 @@ type server struct {
 }
 
 // startServer listens, opens the repository, and serves it.
-func startServer(listen string, open opener) (*server, error) {
+func startServer(listen string, open opener) (*server, error) { return startTLS(listen, nil, open) }
+
+// startTLS is startServer with TLS, unless tlsConfig is nil.
+func startTLS(listen string, tlsConfig *tls.Config, open opener) (*server, error) {
 	listener, err := net.Listen("tcp", listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("%s is in use by another program; stop that, or choose another port with --listen", listen)
@@ -149,8 +152,12 @@ func startServer(listen string, open opener) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--listen %s: %w", listen, err)
 	}
-	s := &server{url: "http://" + listener.Addr().String(), failed: make(chan error, 1)}
-	if s.service, err = open(s.url); err != nil {
+	scheme := "http://"
+	if tlsConfig != nil {
+		scheme = "https://"
+	}
+	s := &server{url: scheme + listener.Addr().String(), failed: make(chan error, 1)}
+	if s.service, err = open(s.url, tlsConfig); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	go func() {
