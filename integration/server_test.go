@@ -72,6 +72,7 @@ func (s *server) do(r request) (status int, header http.Header, body []byte) {
 		contentType = "application/octet-stream"
 		req.Header.Set("Content-Type", contentType)
 	}
+	req.Close = true // the original server ends connections without a word
 	date := time.Now().UTC().Format(http.TimeFormat)
 	req.Header.Set("Date", date)
 	lines = slices.Concat([]string{r.method, "", contentType, date}, lines, []string{req.URL.EscapedPath()})
