@@ -21,7 +21,7 @@ import (
 // knows it, and the count of connections that were made.
 func playing(t testing.TB) (*visclient.Client, *atomic.Int64) {
 	t.Helper()
-	s, err := original.New(original.Options{Dir: t.TempDir(), Users: map[string]string{"foo": "bar"}, CollectAfter: 200 * time.Millisecond})
+	s, err := original.New(original.Options{Dir: t.TempDir(), Users: map[string]string{"foo": "bar", "alice": "wonder"}, CollectAfter: 200 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,6 +178,33 @@ func poison(t *testing.T, c *visclient.Client) {
 	f["note"] = strings.Repeat("v", 300)
 	if _, err := stranger.PostImage(t.Context(), f, nil); !errors.Is(err, visclient.ErrInternal) {
 		t.Fatalf("poisoning: %v", err)
+	}
+}
+
+func TestImageOfAnotherUserIsNotOnesOwn(t *testing.T) {
+	t.Parallel()
+	c, _ := playing(t)
+	alice := dial(t, c.URL(), asAlice)
+	if err := alice.CheckAccess(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	img := post(t, c, fields("of foo"), "data")
+	if err := c.CheckOwner(t.Context(), img.ID); err != nil {
+		t.Errorf("one's own: %v", err)
+	}
+	wantError(t, "another's", alice.CheckOwner(t.Context(), img.ID), visclient.ErrForbidden)
+	poison(t, c)
+	images, err := c.GetImagesDetail(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, img := range images {
+		if err := c.CheckOwner(t.Context(), img.ID); err != nil {
+			t.Errorf("%s: %v", img.Name, err)
+		}
+		if err := alice.CheckOwner(t.Context(), img.ID); err == nil {
+			t.Errorf("%s is alice's, too", img.Name)
+		}
 	}
 }
 

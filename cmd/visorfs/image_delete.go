@@ -16,7 +16,7 @@ import (
 
 func newImageDelete(s *settings) *cobra.Command {
 	var q queryFlags
-	var yes bool
+	var yes, allOwners bool
 	cmd := &cobra.Command{
 		Use:   "delete [flags] ID|NAME...",
 		Short: "Delete images",
@@ -46,10 +46,11 @@ them, unless --yes is given.`,
 			if byQuery {
 				return deleteByQuery(cmd, client, query, yes)
 			}
-			return deleteNamed(cmd, client, args)
+			return deleteNamed(cmd, client, args, allOwners)
 		},
 	}
 	q.addQuery(cmd.Flags(), "delete the images that have these values")
+	addAllOwners(cmd, &allOwners)
 	cmd.Flags().BoolVar(&yes, "yes", false, "delete what --query selects without asking")
 	return cmd
 }
@@ -125,10 +126,13 @@ func confirm(cmd *cobra.Command, question string) (bool, error) {
 	return answer == "y" || answer == "yes", nil
 }
 
-func deleteNamed(cmd *cobra.Command, client *visclient.Client, words []string) error {
+func deleteNamed(cmd *cobra.Command, client *visclient.Client, words []string, allOwners bool) error {
 	var d deletion
 	for _, word := range words {
 		id, err := findID(cmd.Context(), client, word)
+		if err == nil {
+			err = checkOwner(cmd, client, id, allOwners)
+		}
 		if err != nil {
 			d.fail(err)
 			continue

@@ -13,7 +13,7 @@ import (
 
 func newImageUpdate(s *settings) *cobra.Command {
 	var file string
-	var asJSON, quiet bool
+	var asJSON, quiet, allOwners bool
 	cmd := &cobra.Command{
 		Use:   "update [flags] ID|NAME [KEY=VALUE...]",
 		Short: "Change the attributes of an image, or give it data",
@@ -39,6 +39,9 @@ that are stored never change: to replace an image, delete it and add it anew.
 			if err != nil {
 				return err
 			}
+			if err := checkOwner(cmd, client, img.ID, allOwners); err != nil {
+				return err
+			}
 			img, err = update(cmd, client, img, fields, file, quiet)
 			if err != nil || !asJSON {
 				return err
@@ -49,7 +52,25 @@ that are stored never change: to replace an image, delete it and add it anew.
 	cmd.Flags().StringVar(&file, "file", "", "`FILE` with the data of the image, - for standard input")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the updated image as JSON")
 	addQuiet(cmd, &quiet)
+	addAllOwners(cmd, &allOwners)
 	return cmd
+}
+
+func addAllOwners(cmd *cobra.Command, allOwners *bool) {
+	cmd.Flags().BoolVar(allOwners, "all-owners", false, "also change what belongs to other users, where the server does not care (the original one)")
+}
+
+// checkOwner is for servers that let anybody change any image.
+func checkOwner(cmd *cobra.Command, client *visclient.Client, id meta.ID, allOwners bool) error {
+	if allOwners {
+		return nil
+	}
+	if err := client.CheckOwner(cmd.Context(), id); errors.Is(err, visclient.ErrForbidden) {
+		return fmt.Errorf("%w; give --all-owners if that is what you want", err)
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 // changedFields reads the attributes of image update.
