@@ -66,9 +66,17 @@ func (h *readHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 	defer req.done()
 	n, err := h.reader.ReadAt(req, dest, off)
 	if err != nil && err != io.EOF {
-		return nil, h.node.errno("read", err)
+		return nil, h.node.errno("read", explain(err, h.reader.Size()))
 	}
 	return fuse.ReadResultData(dest[:n]), 0
+}
+
+// explain says what a body means that ended early each time it was asked for.
+func explain(err error, size int64) error {
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return fmt.Errorf("%w: the server has fewer bytes than the %d of the image (the original server loses the end of an upload when it is killed soon after)", err, size)
 }
 
 var _ = (gofuse.FileReleaser)((*readHandle)(nil))

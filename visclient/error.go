@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/visorfs/visorfs/meta"
 )
@@ -36,8 +37,9 @@ type Error struct {
 	Message    string  // the server's own words, if any
 	Err        error   // the cause when there was no reply, or what is wrong with it
 
-	original bool // the reply came from the original server
-	final    bool // the reply was no answer of VIS: another one would not be either
+	answered time.Time // by the server's clock; zero when it did not say
+	original bool      // the reply came from the original server
+	final    bool      // the reply was no answer of VIS: another one would not be either
 }
 
 // Error is one line, fit for a log or a terminal, whatever the server sent.

@@ -34,6 +34,11 @@ func (c *Client) GetImagesDetail(ctx context.Context, query url.Values) ([]*meta
 }
 
 func (c *Client) list(ctx context.Context, op call) ([]*meta.Image, error) {
+	if c.IsOriginal() {
+		if err := checkOriginalQuery(op); err != nil {
+			return nil, err
+		}
+	}
 	var images []*meta.Image
 	op.accept = func(resp *http.Response) (err error) {
 		defer finish(resp.Body)

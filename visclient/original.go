@@ -74,6 +74,18 @@ func checkOriginal(op call) error {
 	return nil
 }
 
+// checkOriginalQuery refuses what the original server would paste into SQL.
+func checkOriginalQuery(op call) error {
+	for name, values := range op.query {
+		for _, text := range append([]string{name}, values...) {
+			if strings.ContainsAny(text, `'\`) {
+				return invalid(op, fmt.Errorf(`query %q: the server cannot take ' or \`, text))
+			}
+		}
+	}
+	return nil
+}
+
 func originalLimit(name string) int {
 	if name == "location" {
 		return originalLong

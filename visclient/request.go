@@ -223,6 +223,9 @@ func replyError(op call, resp *http.Response) error {
 		Message:    resp.Header.Get("X-Error-Message"),
 		original:   isOriginal(resp.Header),
 	}
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		e.answered = date
+	}
 	if e.Message == "" && op.method != http.MethodHead {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorReply))
 		e.Message = errorMessage(body)

@@ -267,6 +267,9 @@ func (c *Client) PostImage(ctx context.Context, fields meta.Fields, body io.Read
 		return nil, err
 	}
 	img, err := c.sendChange(ctx, op, body)
+	if err != nil && body != nil && img == nil {
+		return nil, c.takeBack(context.WithoutCancel(ctx), fields, err)
+	}
 	if errors.Is(err, ErrMismatch) && img != nil {
 		_, cleanup := c.DeleteImage(context.WithoutCancel(ctx), img.ID)
 		return nil, errors.Join(err, cleanup)
