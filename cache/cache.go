@@ -36,6 +36,8 @@ type Cache struct {
 	opts   Options
 	memory *memory
 
+	fills atomic.Int64 // that were started, to tell them apart
+
 	live atomic.Int64 // streams whose goroutine runs
 
 	hits, misses, opens, fetched atomic.Int64 // see Stats

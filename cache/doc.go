@@ -25,6 +25,8 @@
 //     start elsewhere wait for its answer. From then on each stream is a pass over the
 //     whole object, and reads wait for a pass that is still before their chunk.
 //
+// What is written to an object's home can be put into memory on its way, see [Fill].
+//
 // A stream ends at its end, when nobody has wanted anything of it for the idle time, when
 // there are too many of them, or with the last Close of its Reader. A body that breaks or
 // is short is opened again at the next missing byte, a few times; then those who wait get

@@ -66,6 +66,25 @@ func (m *memory) add(k chunkKey, data []byte) {
 	m.bytes += size
 }
 
+// remove forgets a chunk, if it is there, and returns it.
+func (m *memory) remove(k chunkKey) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, ok := m.lru.Peek(k)
+	if ok {
+		m.lru.Remove(k)
+		m.bytes -= int64(len(data))
+	}
+	return data
+}
+
+// rename gives a chunk, if it is there, another key.
+func (m *memory) rename(from, to chunkKey) {
+	if data := m.remove(from); data != nil {
+		m.add(to, data)
+	}
+}
+
 func (m *memory) stats() (bytes, evictions int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

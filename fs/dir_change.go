@@ -65,7 +65,9 @@ func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
 	defer req.done()
 	p := d.child(name)
 	if n := d.vol.drafted(p); n != nil {
-		return d.vol.errno("unlink", p, n.imageID(), n.discard(req))
+		if writing, err := n.discard(req); writing {
+			return d.vol.errno("unlink", p, n.imageID(), err)
+		}
 	}
 	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/visorfs/visorfs/cache"
 	"github.com/visorfs/visorfs/meta"
 )
 
@@ -31,6 +32,7 @@ type draft struct {
 
 	upload    *upload     // running; nil when nothing was written since the last commit
 	sent      meta.Fields // with upload
+	copy      *cache.Fill // of what is uploaded, to be read back without a request
 	written   int64       // bytes given to upload; up to shown.Size zeros are still to come
 	truncated bool        // the stored data are to be replaced by what comes
 	epoch     int         // counts the times that the file was emptied; see writeHandle
@@ -185,9 +187,10 @@ func (d *draft) dropUpload() *upload {
 	if u == nil {
 		return nil
 	}
+	d.copy.Drop()
 	fields := d.sent
 	maps.Copy(fields, d.fields)
-	d.upload, d.sent, d.fields, d.written = nil, nil, fields, 0
+	d.upload, d.sent, d.copy, d.fields, d.written = nil, nil, nil, fields, 0
 	return u
 }
 
@@ -208,6 +211,13 @@ func (d *draft) abandon(h *writeHandle) bool {
 	defer d.pass()
 	d.fail(errKilled)
 	return true
+}
+
+// unsaved reports whether there is something that the server should have and has not.
+func (d *draft) unsaved() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed == nil && !d.discarded && (d.stored == nil || d.pending())
 }
 
 // discard removes the file: what was uploaded so far, and what is stored.

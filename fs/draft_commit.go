@@ -124,7 +124,10 @@ func (d *draft) finish(ctx context.Context) error {
 		return err
 	}
 	d.mu.Lock()
-	d.upload, d.sent, d.written = nil, nil, 0
+	if d.copy != nil {
+		d.copy.Keep(cacheKey(img)) // the server's MD5 was that of these bytes
+	}
+	d.upload, d.sent, d.copy, d.written = nil, nil, nil, 0
 	d.registered = false
 	d.mu.Unlock()
 	return d.replace(ctx, img)

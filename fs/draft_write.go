@@ -68,6 +68,7 @@ func (d *draft) running() *upload {
 	if d.upload == nil {
 		d.sent = d.takeFields()
 		d.upload = startUpload(d.sender(d.sent))
+		d.copy = d.vol.cache.Fill()
 	}
 	return d.upload
 }
@@ -80,7 +81,7 @@ func (d *draft) send(ctx context.Context, u *upload, p []byte, off int64) error 
 	if err := u.write(ctx, p); err != nil {
 		return err
 	}
-	d.sentTo(off + int64(len(p)))
+	d.gave(p)
 	return nil
 }
 
@@ -97,16 +98,20 @@ func (d *draft) pad(ctx context.Context, u *upload, to int64) error {
 		if err := u.write(ctx, zeros[:n]); err != nil {
 			return err
 		}
-		d.sentTo(at + n)
+		d.gave(zeros[:n])
 	}
 }
 
 var zeros [1 << 20]byte
 
-func (d *draft) sentTo(off int64) {
+// gave notes what the upload took.
+func (d *draft) gave(p []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.written = off
+	d.written += int64(len(p))
+	if d.copy != nil { // nobody has dropped the upload meanwhile
+		d.copy.Write(p)
+	}
 }
 
 // grow shows the file as written up to an offset, now.

@@ -110,8 +110,10 @@ func (v *volume) panicked(cause any) fuse.Status {
 // Wait returns when the directory is not mounted any more, whoever unmounted it.
 func (m *Mount) Wait() {
 	m.server.Wait()
-	for path := range m.vol.writing() {
-		m.vol.log.Error("upload abandoned: the mount ended before the file was closed", "path", "/"+path)
+	for path, n := range m.vol.writing() {
+		if d := n.currentDraft(); d != nil && d.unsaved() {
+			m.vol.log.Error("upload abandoned: the mount ended before the file was closed", "path", "/"+path)
+		}
 	}
 }
 

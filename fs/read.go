@@ -24,8 +24,12 @@ func (v *volume) openReader(img *meta.Image) (*cache.Reader, error) {
 	case img.Status == meta.Failed:
 		return nil, errFailedImage
 	}
-	key := cache.Key{ID: string(img.ID), Version: img.Version()}
-	return v.cache.Reader(key, img.Size, v.opener(img)), nil
+	return v.cache.Reader(cacheKey(img), img.Size, v.opener(img)), nil
+}
+
+// cacheKey names the bytes of an image.
+func cacheKey(img *meta.Image) cache.Key {
+	return cache.Key{ID: string(img.ID), Version: img.Version()}
 }
 
 // opener fetches bytes of one version of an image. The client has tried again for

@@ -118,17 +118,18 @@ func (n *imageNode) setID(id meta.ID) {
 	n.id = id
 }
 
-// discard removes a file that is being written.
-func (n *imageNode) discard(ctx context.Context) error {
+// discard removes a file that is being written. It is not if its last handle was
+// released meanwhile.
+func (n *imageNode) discard(ctx context.Context) (writing bool, err error) {
 	d := n.currentDraft()
 	if d == nil {
-		return nil // its last handle was released just now
+		return false, nil
 	}
 	if err := d.discard(ctx); err != nil {
-		return err
+		return true, err
 	}
 	n.vol.unpin(d.path, n)
-	return nil
+	return true, nil
 }
 
 var _ = (gofuse.FileWriter)((*writeHandle)(nil))

@@ -14,6 +14,12 @@
 // the files they came from, and [server.do] asks the server with requests that are
 // signed here.
 //
+// # Two servers
+//
+// The files original*_test.go keep the same promises with "visorfs serve
+// --like-original", which plays the VIS of 2012: what holds for either server runs
+// with both, see withBothServers.
+//
 // # Nothing hangs
 //
 // Tools run with a time limit, and a mount that outlives its own is killed, which
