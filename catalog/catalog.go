@@ -47,25 +47,43 @@ func New(client *visclient.Client, ttl time.Duration) *Catalog {
 	return &Catalog{client: client, ttl: ttl, hidden: make(map[meta.ID]bool), expected: make(map[string]int)}
 }
 
-// Tree returns a tree that is no older than the time to live, asking the server if
-// need be. The caller may stop waiting; the listing goes on for the others.
+// Tree returns a tree that was no older than the time to live when it was called for,
+// asking the server if need be. The caller may stop waiting; the listing goes on for the
+// others.
 func (c *Catalog) Tree(ctx context.Context) (*Tree, error) {
-	if tree, err, ok := c.current(); ok {
-		return tree, err
-	}
-	done := c.flight.DoChan("", func() (any, error) {
+	oldest := time.Now().Add(-c.ttl)
+	for {
 		if tree, err, ok := c.current(); ok {
-			return tree, err // of a flight that landed in between
+			return tree, err
 		}
-		return c.list(context.WithoutCancel(ctx))
-	})
-	select {
-	case result := <-done:
-		tree, _ := result.Val.(*Tree)
-		return tree, result.Err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+		done := c.flight.DoChan("", func() (any, error) { return c.fly(context.WithoutCancel(ctx)) })
+		select {
+		case result := <-done:
+			landed, _ := result.Val.(listing)
+			if result.Err == nil && landed.asked.Before(oldest) {
+				continue // it had begun long before this call
+			}
+			return landed.tree, result.Err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
+}
+
+// listing is a tree and the time when it was asked for.
+type listing struct {
+	tree  *Tree
+	asked time.Time
+}
+
+// fly is what one flight does for all who wait for it.
+func (c *Catalog) fly(ctx context.Context) (listing, error) {
+	if tree, err, ok := c.current(); ok {
+		return listing{tree, time.Now()}, err // of a flight that landed in between
+	}
+	asked := time.Now()
+	tree, err := c.list(ctx, asked)
+	return listing{tree, asked}, err
 }
 
 // Fresh says how long the current tree is still good for.
@@ -151,8 +169,7 @@ func (c *Catalog) current() (*Tree, error, bool) {
 	return nil, nil, false
 }
 
-func (c *Catalog) list(ctx context.Context) (*Tree, error) {
-	asked := time.Now()
+func (c *Catalog) list(ctx context.Context, asked time.Time) (*Tree, error) {
 	c.mu.Lock()
 	c.listing, c.changes = true, nil
 	c.mu.Unlock()
