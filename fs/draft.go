@@ -188,7 +188,7 @@ func (d *draft) dropUpload() *upload {
 		return nil
 	}
 	d.copy.Drop()
-	fields := d.sent
+	fields := maps.Clone(d.sent) // the upload may still read them
 	maps.Copy(fields, d.fields)
 	d.upload, d.sent, d.copy, d.fields, d.written = nil, nil, nil, fields, 0
 	return u

@@ -106,6 +106,9 @@ func (u *upload) finish(ctx context.Context) (*meta.Image, error) {
 		return u.img, u.err
 	case <-ctx.Done():
 		u.abort()
+		if u.err == nil {
+			return u.img, nil // it was just done
+		}
 		return nil, context.Cause(ctx)
 	}
 }
