@@ -40,7 +40,7 @@ says of the architecture (amd64, i686, ...) that of architecture, else x86_64.
 			if err != nil {
 				return err
 			}
-			img, err := upload(cmd, file, quiet, func(body io.Reader) (*meta.Image, error) {
+			img, err := upload(cmd, client, file, quiet, func(body io.Reader) (*meta.Image, error) {
 				return client.PostImage(cmd.Context(), fields, body)
 			})
 			if err != nil {

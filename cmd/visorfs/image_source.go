@@ -10,13 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
 )
 
 // stdio stands for standard input or output where a file is named.
 const stdio = "-"
 
-// upload calls send with the data of a file under a meter, or with nil for no file.
-func upload(cmd *cobra.Command, file string, quiet bool, send func(io.Reader) (*meta.Image, error)) (*meta.Image, error) {
+// upload calls send with the data of a file under a meter, or with nil for no file. A
+// file that is known to be too large for the server is not sent.
+func upload(cmd *cobra.Command, client *visclient.Client, file string, quiet bool, send func(io.Reader) (*meta.Image, error)) (*meta.Image, error) {
 	if file == "" {
 		return send(nil)
 	}
@@ -25,6 +27,9 @@ func upload(cmd *cobra.Command, file string, quiet bool, send func(io.Reader) (*
 		return nil, err
 	}
 	defer s.close()
+	if limit := client.MaxImageBytes(); s.size > limit {
+		return nil, fmt.Errorf("%s has %d bytes: %w, which takes %d", s.label, s.size, visclient.ErrTooLarge, limit)
+	}
 	m := newMeter(cmd, quiet, s.label, s.size, 0)
 	defer m.stop()
 	return send(io.TeeReader(s.reader, m))

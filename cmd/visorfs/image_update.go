@@ -97,7 +97,7 @@ func update(cmd *cobra.Command, client *visclient.Client, img *meta.Image, field
 		return nil, fmt.Errorf("image %s takes no data: its status is %q, and data that are stored never change", img.ID, img.Status)
 	}
 	fields = withOtherCustom(fields, img)
-	return upload(cmd, file, quiet, func(body io.Reader) (*meta.Image, error) {
+	return upload(cmd, client, file, quiet, func(body io.Reader) (*meta.Image, error) {
 		return client.PutImage(cmd.Context(), img.ID, fields, body)
 	})
 }
