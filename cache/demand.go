@@ -81,6 +81,9 @@ func (r *Reader) consumed(i int64) {
 
 // await joins those who wait for chunk i, or has a stream bring it.
 func (r *Reader) await(d demand, i int64) *wait {
+	if err := r.failed.of(i); err != nil {
+		return failedWait(i, err)
+	}
 	if w := r.waits[i]; w != nil {
 		w.waiters++
 		w.stream.want(i)

@@ -30,7 +30,7 @@
 // A stream ends at its end, when nobody has wanted anything of it for the idle time, when
 // there are too many of them, or with the last Close of its Reader. A body that breaks or
 // is short is opened again at the next missing byte, a few times; then those who wait get
-// the error. Errors are never cached: the next read tries again.
+// the error, and so do those who ask for the same a moment later; then a read tries again.
 //
 // The bytes under a key never change, so nothing is ever invalidated, only evicted. Beside
 // the bound, a live stream holds the chunk it fills and the last two that it passed, and a

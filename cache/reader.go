@@ -31,6 +31,7 @@ type Reader struct {
 	streams []*stream       // those that can still be asked
 	waits   map[int64]*wait // by chunk
 	ranges  ranges
+	failed  failure
 	answer  chan struct{} // not nil while a request is out that will tell ranges; closed then
 }
 

@@ -122,9 +122,11 @@ func (s *stream) finish(err error) {
 	if r.closed {
 		err = fs.ErrClosed
 	}
+	err = fmt.Errorf("read %s at %d: %w", r.key.ID, s.feed.off, err)
 	for _, w := range r.waits {
 		if w.stream == s {
-			r.settle(w, nil, fmt.Errorf("read %s at %d: %w", r.key.ID, s.feed.off, err))
+			r.settle(w, nil, err)
+			r.failed.add(w.index, err)
 		}
 	}
 }

@@ -202,6 +202,10 @@ func TestPermanentErrorFailsAtOnceAndIsNotCached(t *testing.T) {
 			t.Errorf("waited %v", waited)
 		}
 		down.Store(false)
+		if _, again := r.ReadAt(context.Background(), make([]byte, 1), 500_000); again == nil || s.opens.Load() != 1 {
+			t.Errorf("asked again at once: %v, %d opens", again, s.opens.Load())
+		}
+		time.Sleep(2 * afterFailure)
 		s.check(t, r, 500_000, 1)
 	})
 }
@@ -217,6 +221,7 @@ func TestOtherErrorIsTriedSomeTimes(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			wantCount(t, "opens", s.opens.Load(), maxTries*(round+1))
+			time.Sleep(2 * afterFailure)
 		}
 	})
 }

@@ -18,6 +18,41 @@ type wait struct {
 	waiters int
 }
 
+// afterFailure is how long those who ask again for a chunk that failed get the same
+// error. The kernel asks again at once for each page that it got an error for, and would
+// wait as long again, two or three times over.
+const afterFailure = 250 * time.Millisecond
+
+// failure is what the latest waits failed with.
+type failure struct {
+	err         error
+	at          time.Time
+	first, last int64 // chunks
+}
+
+func (f *failure) add(i int64, err error) {
+	if f.err != err {
+		*f = failure{err: err, first: i, last: i}
+	}
+	f.at = time.Now()
+	f.first, f.last = min(f.first, i), max(f.last, i)
+}
+
+// of returns the error of a chunk that failed just now.
+func (f *failure) of(i int64) error {
+	if f.err == nil || i < f.first || i > f.last || time.Since(f.at) > afterFailure {
+		return nil
+	}
+	return f.err
+}
+
+// failedWait is a wait that is over.
+func failedWait(i int64, err error) *wait {
+	w := &wait{index: i, done: make(chan struct{}), err: err}
+	close(w.done)
+	return w
+}
+
 // part is one chunk of a read: in hand, or waited for.
 type part struct {
 	data []byte
