@@ -72,7 +72,7 @@ func New(dir string, o Options) (*Mount, error) {
 }
 
 func (v *volume) fuseOptions(o Options) *gofuse.Options {
-	logger := slog.NewLogLogger(v.log.Handler(), slog.LevelWarn)
+	logger := log.New(fuseLog{v.log}, "", 0)
 	if o.DebugFUSE {
 		logger = log.Default()
 	}
