@@ -138,9 +138,7 @@ func TestGetGoesOnWhereAnEarlierRunEnded(t *testing.T) {
 	r.ok("get", string(img.ID))
 	wantFile(t, "a.iso", data)
 	wantOnly(t, "a.iso")
-	if sent := r.bytesSent(); sent != size-first {
-		t.Errorf("%d bytes came in the second run, %d were missing", sent, size-first)
-	}
+	r.wantSent(size - first)
 }
 
 func TestGetResumesBrokenBodiesInOneRun(t *testing.T) {
@@ -154,9 +152,7 @@ func TestGetResumesBrokenBodiesInOneRun(t *testing.T) {
 	if out := r.ok("get", string(img.ID), "-"); out != data {
 		t.Error("standard output got something else")
 	}
-	if sent := r.bytesSent(); sent != 2*int64(len(data)) {
-		t.Errorf("%d bytes came for 2 times %d", sent, len(data))
-	}
+	r.wantSent(2 * int64(len(data)))
 }
 
 func TestGetStartsAnewForAnotherVersion(t *testing.T) {

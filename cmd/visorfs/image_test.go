@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/visorfs/visorfs/meta"
 	"github.com/visorfs/visorfs/visclient"
@@ -114,10 +115,22 @@ func (r *repository) count(method string) int {
 	return n
 }
 
-func (r *repository) bytesSent() int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.sent
+// wantSent waits for the count of bytes that came: a client can have the last of them
+// before the server has counted it.
+func (r *repository) wantSent(want int64) {
+	r.t.Helper()
+	var sent int64
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		r.mu.Lock()
+		sent = r.sent
+		r.mu.Unlock()
+		if sent >= want {
+			break
+		}
+	}
+	if sent != want {
+		r.t.Errorf("%d bytes came, want %d", sent, want)
+	}
 }
 
 // outcome is what a command did.
