@@ -32,7 +32,7 @@ type draft struct {
 
 	upload    *upload     // running; nil when nothing was written since the last commit
 	sent      meta.Fields // with upload
-	copy      *cache.Fill // of what is uploaded, to be read back without a request
+	copy      *cache.Fill // of upload, to be read back without a request; touched with the turn alone
 	written   int64       // bytes given to upload; up to shown.Size zeros are still to come
 	truncated bool        // the stored data are to be replaced by what comes
 	epoch     int         // counts the times that the file was emptied; see writeHandle

@@ -14,7 +14,7 @@ import (
 func (d *draft) sender(fields meta.Fields) sendFunc {
 	if stored := d.stored; stored != nil && stored.Status.TakesData() {
 		return func(ctx context.Context, body io.Reader) (*meta.Image, error) {
-			return d.vol.client.PutImage(ctx, stored.ID, changed(stored, fields), body)
+			return d.vol.client.PutImage(ctx, stored.ID, stored.Changed(fields), body)
 		}
 	}
 	return func(ctx context.Context, body io.Reader) (*meta.Image, error) {
@@ -60,13 +60,13 @@ func (d *draft) commit(ctx context.Context, h *writeHandle) error {
 		return err
 	}
 	switch todo {
-	case nothing:
+	case noWork:
 		return nil
-	case data:
+	case endUpload:
 		if err := d.finish(ctx); err != nil {
 			return err
 		}
-	case record:
+	case register:
 		if err := d.register(ctx); err != nil {
 			return err
 		}
@@ -78,10 +78,10 @@ func (d *draft) commit(ctx context.Context, h *writeHandle) error {
 type work int
 
 const (
-	nothing work = iota
-	fields       // send metadata
-	record       // register the file without data
-	data         // end the upload
+	noWork     work = iota
+	sendFields      // metadata that were set after the upload had begun
+	register        // the file without data
+	endUpload
 )
 
 func (d *draft) outstanding(h *writeHandle) (work, error) {
@@ -89,21 +89,21 @@ func (d *draft) outstanding(h *writeHandle) (work, error) {
 	defer d.mu.Unlock()
 	switch {
 	case d.discarded:
-		return nothing, nil
+		return noWork, nil
 	case d.failed != nil:
-		return nothing, d.failed
+		return noWork, d.failed
 	case h != nil && h.epoch != 0 && h.epoch != d.epoch:
-		return nothing, errOverwritten
+		return noWork, errOverwritten
 	case d.pending() && h != nil && h.epoch == 0:
-		return nothing, nil // what another handle writes is that one's to end
+		return noWork, nil // what another handle writes is that one's to end
 	case d.pending():
-		return data, nil
+		return endUpload, nil
 	case d.stored == nil:
-		return record, nil
+		return register, nil
 	case d.truncated:
-		return nothing, nil // the next write, or the end, replaces what is stored
+		return noWork, nil // the next write, or the end, replaces what is stored
 	}
-	return fields, nil
+	return sendFields, nil
 }
 
 // finish ends the upload, which is started here if the file is nothing but zeros.
@@ -124,9 +124,7 @@ func (d *draft) finish(ctx context.Context) error {
 		return err
 	}
 	d.mu.Lock()
-	if d.copy != nil {
-		d.copy.Keep(cacheKey(img)) // the server's MD5 was that of these bytes
-	}
+	d.copy.Keep(cacheKey(img)) // the server's MD5 was that of these bytes
 	d.upload, d.sent, d.copy, d.written = nil, nil, nil, 0
 	d.registered = false
 	d.mu.Unlock()
@@ -206,29 +204,4 @@ func (d *draft) replaceByEmpty(ctx context.Context) error {
 	}
 	defer d.pass()
 	return errors.Join(d.register(ctx), d.sendFields(ctx))
-}
-
-// changed returns the fields that are not what an image has. VIS replaces custom
-// attributes as a set, so a change of one carries them all.
-func changed(img *meta.Image, fields meta.Fields) meta.Fields {
-	diff := make(meta.Fields)
-	custom := false
-	for name, value := range fields {
-		if old, _ := img.Get(name); old == value {
-			continue
-		}
-		diff[name] = value
-		if _, known := meta.Lookup(name); !known {
-			custom = true
-		}
-	}
-	if !custom {
-		return diff
-	}
-	for name, value := range img.Other {
-		if _, set := diff[name]; !set {
-			diff[name] = value
-		}
-	}
-	return diff
 }

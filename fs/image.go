@@ -136,7 +136,7 @@ func (n *imageNode) setFields(ctx context.Context, fields meta.Fields) error {
 // putFields sends those fields that are not what the image has, and returns the image
 // as it then is.
 func (v *volume) putFields(ctx context.Context, img *meta.Image, fields meta.Fields) (*meta.Image, error) {
-	fields = changed(img, fields)
+	fields = img.Changed(fields)
 	if len(fields) == 0 {
 		return img, nil
 	}

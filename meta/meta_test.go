@@ -180,3 +180,22 @@ func FuzzImageHeader(f *testing.F) {
 		}
 	})
 }
+
+func TestChangeOfOneCustomAttributeCarriesAll(t *testing.T) {
+	img := sample()
+	for _, row := range []struct{ set, want Fields }{
+		{Fields{"name": img.Name, "num": "42"}, Fields{}},
+		{Fields{"type": "machine", "num": "42"}, Fields{"type": "machine"}},
+		{Fields{"num": "43"}, Fields{"num": "43", "two-words": "v w"}},
+		{Fields{"num": ""}, Fields{"num": "", "two-words": "v w"}},
+		{Fields{"type": "machine", "new": "x"}, Fields{"type": "machine", "new": "x", "num": "42", "two-words": "v w"}},
+	} {
+		if got := img.Changed(row.set); !reflect.DeepEqual(got, row.want) {
+			t.Errorf("%v changes %v, want %v", row.set, got, row.want)
+		}
+	}
+	img.Other = nil
+	if got := img.Changed(Fields{"note": "n"}); !reflect.DeepEqual(got, Fields{"note": "n"}) {
+		t.Errorf("the first custom attribute: %v", got)
+	}
+}

@@ -137,7 +137,7 @@ func edited(id meta.ID, img *meta.Image, fields meta.Fields) (*meta.Image, error
 		return nil, notFound(id)
 	}
 	next := img.Clone()
-	if hasCustom(fields) {
+	if fields.HasCustom() {
 		next.Other = nil // custom attributes are replaced as a set
 	}
 	if err := next.Apply(fields); err != nil {
@@ -145,13 +145,4 @@ func edited(id meta.ID, img *meta.Image, fields meta.Fields) (*meta.Image, error
 	}
 	next.UpdatedAt = now()
 	return next, nil
-}
-
-func hasCustom(fields meta.Fields) bool {
-	for name := range fields {
-		if _, known := meta.Lookup(name); !known {
-			return true
-		}
-	}
-	return false
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/visorfs/visorfs/meta"
@@ -74,17 +73,3 @@ func withDefaults(given meta.Fields, file string) meta.Fields {
 	maps.Copy(fields, given)
 	return fields
 }
-
-// withOtherCustom adds the custom attributes that an image has already, if the change
-// has any: VIS replaces them as a set.
-func withOtherCustom(change meta.Fields, img *meta.Image) meta.Fields {
-	if !slices.ContainsFunc(slices.Collect(maps.Keys(change)), isCustom) {
-		return change
-	}
-	all := make(meta.Fields)
-	maps.Copy(all, img.Other)
-	maps.Copy(all, change)
-	return all
-}
-
-func isCustom(name string) bool { return !isAttribute(name) }

@@ -96,7 +96,7 @@ func update(cmd *cobra.Command, client *visclient.Client, img *meta.Image, field
 	if file != "" && !img.Status.TakesData() {
 		return nil, fmt.Errorf("image %s takes no data: its status is %q, and data that are stored never change", img.ID, img.Status)
 	}
-	fields = withOtherCustom(fields, img)
+	fields = img.WithCustom(fields)
 	return upload(cmd, client, file, quiet, func(body io.Reader) (*meta.Image, error) {
 		return client.PutImage(cmd.Context(), img.ID, fields, body)
 	})
