@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -49,17 +48,19 @@ type Options struct {
 type Client struct {
 	base      url.URL
 	accessKey string
-	secretKey string
+	signer    *signer
 	store     string
 	userAgent string
 	timeout   time.Duration
 
 	maxList int64
 
-	requests *http.Client
-	fresh    *http.Client // for what cannot be sent twice: a kept connection may be one that the server is closing
+	requests roundTripper // without a body
+	fresh    roundTripper // for what cannot be sent twice: a kept connection may be one that the server is closing
 
-	server atomic.Int32 // a serverKind
+	server    atomic.Int32 // a serverKind
+	trips     roundTrips
+	described describer
 }
 
 // New returns a client. It sends nothing yet; see [Client.CheckAccess].
@@ -71,7 +72,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		base:      base,
 		accessKey: o.AccessKey,
-		secretKey: o.SecretKey,
+		signer:    newSigner(o.AccessKey, o.SecretKey),
 		store:     o.Store,
 		userAgent: o.UserAgent,
 		timeout:   o.Timeout,
@@ -93,8 +94,9 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.requests = httpClient(true, authorities)
-	c.fresh = httpClient(false, authorities)
+	config := &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
+	c.requests = newRoundTripper(base, config)
+	c.fresh = netTransport(false, config)
 	return c, nil
 }
 
@@ -149,28 +151,6 @@ func readAuthorities(file string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("CA file %s: there is no certificate in it; want PEM", file)
 	}
 	return pool, nil
-}
-
-func httpClient(keepAlive bool, authorities *x509.CertPool) *http.Client {
-	transport := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-		TLSClientConfig:     &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12},
-		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // HTTP/1.1: one stream per connection is faster for large bodies
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     60 * time.Second,
-		DisableKeepAlives:   !keepAlive,
-		DisableCompression:  true, // an image's bytes are counted and hashed as they come
-		ReadBufferSize:      64 << 10,
-		WriteBufferSize:     256 << 10,
-
-		MaxResponseHeaderBytes: 256 << 10,
-	}
-	return &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // URL returns the base of the service.

@@ -8,6 +8,13 @@
 // request is signed with the user's secret key. A client is safe for concurrent
 // use and keeps its connections.
 //
+// # Connections
+//
+// Requests without a body go over HTTP/1.1 connections that the client keeps, and that
+// the caller's goroutine writes and reads itself: a small read costs little more than
+// its way. Uploads, and whatever the environment wants sent through a proxy
+// ([net/http.ProxyFromEnvironment]), are left to net/http.
+//
 // # Waiting
 //
 // Options.Timeout bounds how long an operation goes without an answer, all

@@ -7,8 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/visorfs/visorfs/meta"
 )
 
@@ -60,8 +58,7 @@ type download struct {
 // run opens body after body until all bytes are written.
 func (d *download) run(ctx context.Context) error {
 	d.buf = make([]byte, copyBytes)
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = firstPause, longPause
+	pause := newPause()
 	for fruitless := 0; ; {
 		start := d.pos
 		err := d.next(ctx)

@@ -2,7 +2,6 @@ package visclient
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -19,9 +18,9 @@ type Range struct {
 
 func (r Range) header() string {
 	if r.Length == 0 {
-		return fmt.Sprintf("bytes=%d-", r.Offset)
+		return "bytes=" + strconv.FormatInt(r.Offset, 10) + "-"
 	}
-	return fmt.Sprintf("bytes=%d-%d", r.Offset, r.Offset+r.Length-1)
+	return "bytes=" + strconv.FormatInt(r.Offset, 10) + "-" + strconv.FormatInt(r.Offset+r.Length-1, 10)
 }
 
 // Body is an image's data on their way. It must be closed.
@@ -29,6 +28,7 @@ type Body struct {
 	io.ReadCloser
 	Image  *meta.Image // as the reply describes it
 	Offset int64       // where the body begins: that of the range, or 0 when the server ignored it
+	Whole  bool        // the reply is the whole image: no range was asked for, or it was ignored
 }
 
 // GetImage opens the data of an image. The reply says which image it is: compare
@@ -47,7 +47,7 @@ func (c *Client) GetImage(ctx context.Context, id meta.ID, r Range) (*Body, erro
 		op.header.Set("Range", r.header())
 	}
 	op.accept = func(resp *http.Response) (err error) {
-		if body, err = acceptBody(op, resp, r); err != nil {
+		if body, err = c.acceptBody(op, resp, r); err != nil {
 			_ = resp.Body.Close()
 		}
 		return err
@@ -56,8 +56,8 @@ func (c *Client) GetImage(ctx context.Context, id meta.ID, r Range) (*Body, erro
 	return body, err
 }
 
-func acceptBody(op call, resp *http.Response, r Range) (*Body, error) {
-	img, err := meta.ImageFromHeader(resp.Header)
+func (c *Client) acceptBody(op call, resp *http.Response, r Range) (*Body, error) {
+	img, err := c.described.image(resp.Header)
 	if err != nil {
 		return nil, badReply(resp.Request.Context(), op, err)
 	}
@@ -66,6 +66,7 @@ func acceptBody(op call, resp *http.Response, r Range) (*Body, error) {
 	}
 	body := &Body{ReadCloser: resp.Body, Image: img}
 	if resp.StatusCode != http.StatusPartialContent {
+		body.Whole = true
 		return body, nil
 	}
 	if contentRange := resp.Header.Get("Content-Range"); !r.answeredBy(contentRange) {

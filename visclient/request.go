@@ -57,8 +57,7 @@ func (c *Client) send(ctx context.Context, op call) error {
 		}
 	}
 	deadline := time.Now().Add(c.timeout)
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = firstPause, longPause
+	var pause *backoff.ExponentialBackOff // few calls need one
 	for try := 1; ; try++ {
 		err := c.try(ctx, op, time.Until(deadline))
 		if err == nil || ctx.Err() != nil || !op.again(err, try) {
@@ -66,6 +65,9 @@ func (c *Client) send(ctx context.Context, op call) error {
 		}
 		if op.lost != nil && mayBeDone(err) {
 			*op.lost = true
+		}
+		if pause == nil {
+			pause = newPause()
 		}
 		wait := pause.NextBackOff()
 		if time.Until(deadline) < wait+leastPatience(c.timeout) {
@@ -77,6 +79,12 @@ func (c *Client) send(ctx context.Context, op call) error {
 			return fail(ctx, op, err)
 		}
 	}
+}
+
+func newPause() *backoff.ExponentialBackOff {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = firstPause, longPause
+	return pause
 }
 
 // leastPatience is how long a try must be able to wait: one that is cut short by the
@@ -146,13 +154,17 @@ func (c *Client) try(ctx context.Context, op call, patience time.Duration) error
 		dog.end()
 		return err
 	}
-	client := c.requests
+	transport := c.requests
 	if op.body != nil || op.once {
-		client = c.fresh
+		transport = c.fresh
 	}
-	resp, err := client.Do(req)
+	begun := time.Now()
+	resp, err := transport.RoundTrip(req)
+	if err == nil && op.body == nil {
+		c.trips.add(time.Since(begun))
+	}
 	if err != nil {
-		err = fail(ctx, op, withoutURL(err))
+		err = fail(ctx, op, err)
 		dog.end()
 		return err
 	}
@@ -197,7 +209,7 @@ func (c *Client) request(ctx context.Context, op call, dog *watchdog) (*http.Req
 		req.Body = &uploadBody{upload: op.body, ctx: ctx, dog: dog, patience: c.timeout}
 		req.ContentLength = -1
 	}
-	sign(req, c.accessKey, c.secretKey)
+	c.signer.sign(req)
 	return req, nil
 }
 

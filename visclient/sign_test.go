@@ -39,7 +39,7 @@ func TestSignaturesAreThoseOfTheOriginal(t *testing.T) {
 		for name, value := range v.header {
 			req.Header.Set(name, value)
 		}
-		sign(req, "foo", "bar")
+		newSigner("foo", "bar").sign(req)
 		if got, want := req.Header.Get("Authorization"), "VISOR foo:"+v.want; got != want {
 			t.Errorf("%s %s: %s, want %s; signed\n%q", v.method, v.url, got, want, stringToSign(req))
 		}
