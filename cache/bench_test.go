@@ -10,8 +10,8 @@ import (
 const benchBytes = 32 << 20
 
 func openZeros(data []byte) OpenFunc {
-	return func(_ context.Context, off, _ int64) (io.ReadCloser, int64, error) {
-		return io.NopCloser(bytes.NewReader(data[off:])), off, nil
+	return func(_ context.Context, off, _ int64) (Body, error) {
+		return Body{ReadCloser: io.NopCloser(bytes.NewReader(data[off:])), Start: off}, nil
 	}
 }
 
@@ -24,7 +24,7 @@ func readThrough(b *testing.B, r *Reader, p []byte) {
 }
 
 func BenchmarkWarmReadAt(b *testing.B) {
-	r := New(Options{}).Reader(Key{"id", "1"}, benchBytes, openZeros(make([]byte, benchBytes)))
+	r := New(Options{}).Reader(Object{Key: Key{"id", "1"}, Size: benchBytes, Open: openZeros(make([]byte, benchBytes))})
 	defer func() { _ = r.Close() }()
 	p := make([]byte, chunkBytes)
 	readThrough(b, r, p)
@@ -44,7 +44,7 @@ func BenchmarkColdPass(b *testing.B) {
 	p := make([]byte, chunkBytes)
 	b.SetBytes(benchBytes)
 	for b.Loop() {
-		r := New(Options{}).Reader(Key{"id", "1"}, benchBytes, open)
+		r := New(Options{}).Reader(Object{Key: Key{"id", "1"}, Size: benchBytes, Open: open})
 		readThrough(b, r, p)
 		_ = r.Close()
 	}

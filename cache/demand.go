@@ -14,60 +14,76 @@ const (
 	enoughKnown = 8
 )
 
-// demand is what one read asks for: chunks first to last.
+// demand is what one read, or a part of it, asks for: bytes [off, end).
 type demand struct {
-	first, last int64
-	sequential  bool
-	from        int64 // chunk that a sequential reader has reached, at most first
+	off, end   int64
+	sequential bool
+	run        *run
+	from       int64 // chunk that a sequential reader has reached, at most that of off
+	fresh      bool  // the disk has turned out not to have it
 }
 
 func (r *Reader) plan(off, end int64) demand {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	from, sequential := r.recent.follow(off, end)
-	return demand{
-		first:      off / chunkBytes,
-		last:       (end - 1) / chunkBytes,
-		sequential: sequential,
-		from:       from / chunkBytes,
-	}
+	u, from, sequential := r.recent.follow(off, end)
+	return demand{off: off, end: end, sequential: sequential, run: u, from: from / chunkBytes}
 }
 
-// demand finds the first len(batch) chunks of d: in hand, or waited for.
-func (r *Reader) demand(d demand, batch []part) error {
+// demand finds the chunks of d, one for each of batch: in hand, or waited for. The
+// fetches that it returns are for the caller to carry.
+func (r *Reader) demand(d demand, batch []part) (own []*fetch, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return fs.ErrClosed
+		return nil, fs.ErrClosed
 	}
+	if d.sequential && r.cache.origin.known() == rangesHonoured {
+		r.tune(d.run)
+	}
+	first := d.off / chunkBytes
 	for n := range batch {
-		i := d.first + int64(n)
-		if data := r.lookup(i); data != nil {
-			r.cache.hits.Add(1)
-			batch[n] = part{data: data}
+		i := first + int64(n)
+		from := max(d.off-i*chunkBytes, 0)
+		to := min(d.end-i*chunkBytes, chunkBytes)
+		p, missing := r.lookup(i, pagesOf(from, to))
+		switch {
+		case missing == 0:
+			r.cache.counts.hits.Add(1)
+			r.cache.counts.fromMemory.Add(to - from)
 			r.consumed(i)
-			continue
+		case !d.fresh && r.onDisk(i*chunkBytes+from, i*chunkBytes+to):
+			r.cache.counts.hits.Add(1)
+			r.cache.counts.fromDisk.Add(to - from)
+			r.consumed(i)
+			p = part{disk: true}
+		default:
+			r.cache.counts.misses.Add(1)
+			r.cache.counts.fromSource.Add(to - from)
+			p = r.await(d, i, from, to, &own)
 		}
-		r.cache.misses.Add(1)
-		batch[n] = part{wait: r.await(d, i)}
+		if d.sequential && to == r.chunkLen(i) {
+			r.leaveBehind(d.run, i)
+		}
+		batch[n] = p
 	}
-	for _, s := range r.streams {
-		s.proceed()
-	}
-	return nil
+	r.extend(d)
+	return own, nil
 }
 
-// lookup returns a chunk from memory or from what a stream has just passed.
-func (r *Reader) lookup(i int64) []byte {
-	if data := r.cache.memory.get(r.chunkKey(i)); int64(len(data)) == r.chunkLen(i) {
-		return data
+// lookup takes hold of pages of a chunk in memory, or of what a stream has just passed.
+// It returns those that are missing.
+func (r *Reader) lookup(i int64, want pageSet) (part, pageSet) {
+	p, missing := r.cache.memory.view(r.chunkKey(i), want)
+	if missing == 0 {
+		return p, 0
 	}
 	for _, s := range r.streams {
-		if p := s.passed[i%nearChunks]; p.index == i && p.data != nil {
-			return p.data
+		if c := s.passed[i%nearChunks]; c.index == i && c.chunk != nil {
+			return part{chunk: c.chunk.hold(), data: c.chunk.data}, 0
 		}
 	}
-	return nil
+	return part{}, missing
 }
 
 // consumed tells the streams that ran ahead past chunk i that a reader is there now.
@@ -79,29 +95,50 @@ func (r *Reader) consumed(i int64) {
 	}
 }
 
-// await joins those who wait for chunk i, or has a stream bring it.
-func (r *Reader) await(d demand, i int64) *wait {
+// leaveBehind lets go of a chunk that a reader has passed, if keeping it would only push
+// out others: the object is too large to be kept, and no other reader follows.
+func (r *Reader) leaveBehind(u *run, i int64) {
+	limit := r.cache.opts.MemoryBytes
+	if r.size > limit/2 && r.cache.origin.known() == rangesHonoured && r.recent.isLast(u, limit) {
+		r.cache.memory.pass(r.chunkKey(i))
+	}
+}
+
+// await joins those who wait for bytes [from, to) of chunk i, or has them brought.
+func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
 	if err := r.failed.of(i); err != nil {
-		return failedWait(i, err)
+		return part{wait: failedWait(i, err)}
 	}
 	if w := r.waits[i]; w != nil {
 		w.waiters++
 		w.stream.want(i)
-		return w
+		return part{wait: w, run: d.run}
 	}
-	s := r.approaching(i, nil)
-	if s == nil {
-		s = r.start(r.extent(d, i))
+	lo := i*chunkBytes + from/pageBytes*pageBytes
+	hi := min(i*chunkBytes+(to+pageBytes-1)/pageBytes*pageBytes, r.size)
+	if f := r.fetching(lo, hi); f != nil {
+		return part{fetch: f}
+	}
+	s := r.approaching(i, nil, 2*(d.end-d.off)/chunkBytes)
+	switch {
+	case s != nil:
+	case !d.sequential && r.cache.origin.known() == rangesHonoured:
+		return part{fetch: r.fetchToo(own, lo, hi)}
+	default:
+		begin, end := r.extent(d, i)
+		s = r.start(d.run, begin, end)
+		s.planned = d.sequential && d.run.lanes.n > 1
 	}
 	s.want(i)
-	return r.join(s, i)
+	return part{wait: r.join(s, i), run: d.run}
 }
 
-// approaching returns the live stream, other than not, that passes chunk i next.
-func (r *Reader) approaching(i int64, not *stream) *stream {
+// approaching returns the live stream, other than not, that passes chunk i next. It may
+// be so far away as the reader keeps requests in flight.
+func (r *Reader) approaching(i int64, not *stream, inFlight int64) *stream {
 	var next *stream
 	for _, s := range r.streams {
-		if s != not && s.willPass(i) && (next == nil || s.pos > next.pos) {
+		if s != not && s.willPass(i, inFlight) && (next == nil || s.pos > next.pos) {
 			next = s
 		}
 	}
@@ -111,17 +148,18 @@ func (r *Reader) approaching(i int64, not *stream) *stream {
 // extent returns the chunks [begin, end) that a new stream for chunk i is to fetch.
 func (r *Reader) extent(d demand, i int64) (begin, end int64) {
 	switch {
-	case r.ranges == rangesIgnored:
+	case r.cache.origin.known() == rangesIgnored:
 		return 0, r.chunks
 	case d.sequential:
 		begin = max(min(d.from, i), i-nearChunks)
 		for begin < i && r.known(begin, nil) {
 			begin++
 		}
-		return begin, r.chunks
+		return begin, r.stretch(d.run, begin)
 	}
+	last := (d.end - 1) / chunkBytes
 	end = i + 1
-	for end <= d.last && !r.known(end, nil) {
+	for end <= last && !r.known(end, nil) {
 		end++
 	}
 	return i, end
@@ -132,13 +170,14 @@ func (r *Reader) known(i int64, not *stream) bool {
 	if w := r.waits[i]; w != nil && w.stream != not {
 		return true
 	}
-	return r.cache.memory.has(r.chunkKey(i)) || r.approaching(i, not) != nil
+	at := i * chunkBytes
+	return r.cache.memory.has(r.chunkKey(i)) || r.onDisk(at, at+r.chunkLen(i)) || r.approaching(i, not, 0) != nil
 }
 
 // redundant tells whether s, which nobody waits for, is at its end or would only repeat
 // what is known.
 func (r *Reader) redundant(s *stream) bool {
-	if r.ranges == rangesIgnored && s.pos < s.end { // it is the one pass for all
+	if r.cache.origin.known() == rangesIgnored && s.pos < s.end { // it is the one pass for all
 		return false
 	}
 	for i := s.pos; i < min(s.pos+enoughKnown, s.end); i++ {
@@ -170,7 +209,12 @@ func (r *Reader) makeRoom() {
 
 // retire takes s out of those that can be asked, and ends it.
 func (r *Reader) retire(s *stream) {
+	r.drop(s)
+	s.cancel()
+}
+
+// drop takes s out of those that can be asked. It goes on to its end.
+func (r *Reader) drop(s *stream) {
 	r.streams = slices.DeleteFunc(r.streams, func(t *stream) bool { return t == s })
 	s.idle.Stop()
-	s.cancel()
 }

@@ -21,8 +21,8 @@ const (
 // feed reads a source in order and hides its breaks: it opens a new body at the next
 // missing byte when one fails or is short.
 type feed struct {
-	open  func() (body io.ReadCloser, start int64, err error) // a body from off, or from before
-	count *atomic.Int64                                       // bytes read from bodies
+	open  func() (Body, error) // from off, or from before
+	count *atomic.Int64        // bytes read from bodies
 
 	off   int64         // the next byte to give
 	body  io.ReadCloser // nil: to be opened
@@ -34,7 +34,7 @@ type feed struct {
 func (f *feed) connect(ctx context.Context) error {
 	for f.body == nil {
 		if err := f.reopen(); err != nil {
-			if err := f.backoff(ctx, err); err != nil {
+			if err := f.backOff(ctx, err); err != nil {
 				return err
 			}
 		}
@@ -54,7 +54,7 @@ func (f *feed) fill(ctx context.Context, p []byte) error {
 		if len(p) == 0 {
 			break
 		}
-		if err := f.backoff(ctx, err); err != nil {
+		if err := f.backOff(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -97,11 +97,11 @@ func (f *feed) skip() error {
 
 func (f *feed) reopen() error {
 	f.tries++
-	body, start, err := f.open()
+	body, err := f.open()
 	if err != nil {
 		return err
 	}
-	f.body, f.at = body, start
+	f.body, f.at = body, body.Start
 	return nil
 }
 
@@ -112,8 +112,8 @@ func (f *feed) close() {
 	}
 }
 
-// backoff waits before the next try, or returns why there is none.
-func (f *feed) backoff(ctx context.Context, err error) error {
+// backOff waits before the next try, or returns why there is none.
+func (f *feed) backOff(ctx context.Context, err error) error {
 	if f.tries >= maxTries || isPermanent(err) {
 		return err
 	}

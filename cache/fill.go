@@ -1,6 +1,9 @@
 package cache
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // Fill is an object on its way into the memory from the outside, before its key is
 // known: what is uploaded is what will be read back. It is not safe for concurrent use.
@@ -9,21 +12,22 @@ import "strconv"
 // object that would take more than half the memory is not kept: reading it back costs
 // less than what it would evict.
 type Fill struct {
-	memory *memory
-	limit  int64 // bytes; beyond, nothing is kept
-	key    Key   // until Keep
+	memory  *memory
+	limit   int64  // bytes; beyond, nothing is kept
+	content string // until Keep
 
 	chunks int64  // in memory, or evicted since
-	last   []byte // not complete
+	last   *chunk // not complete
+	filled int    // bytes of last
 	size   int64
 }
 
 // Fill starts an object. It ends with Keep or Drop.
 func (c *Cache) Fill() *Fill {
 	return &Fill{
-		memory: c.memory,
-		limit:  c.opts.MemoryBytes / 2,
-		key:    Key{Version: "fill " + strconv.FormatInt(c.fills.Add(1), 10)},
+		memory:  c.memory,
+		limit:   c.opts.MemoryBytes / 2,
+		content: "fill " + strconv.FormatInt(c.fills.Add(1), 10),
 	}
 }
 
@@ -36,34 +40,43 @@ func (f *Fill) Write(p []byte) {
 	}
 	for len(p) > 0 {
 		if f.last == nil {
-			f.last = make([]byte, 0, chunkBytes)
+			f.last = f.memory.buffer(chunkBytes)
+			f.filled = 0
 		}
-		n := min(len(p), chunkBytes-len(f.last))
-		f.last = append(f.last, p[:n]...)
+		n := copy(f.last.data[f.filled:], p)
+		f.filled += n
 		p = p[n:]
-		if len(f.last) == chunkBytes {
-			f.memory.add(chunkKey{f.key, f.chunks}, f.last)
+		if f.filled == chunkBytes {
+			f.add(chunkKey{f.content, f.chunks})
 			f.chunks++
-			f.last = nil
 		}
 	}
+}
+
+// add puts the last chunk into memory.
+func (f *Fill) add(k chunkKey) {
+	f.memory.add(k, f.last, false)
+	f.last.release()
+	f.last = nil
 }
 
 // Keep gives the object the key that its bytes turned out to have.
 func (f *Fill) Keep(k Key) {
 	for i := range f.chunks {
-		f.memory.rename(chunkKey{f.key, i}, chunkKey{k, i})
+		f.memory.rename(chunkKey{f.content, i}, chunkKey{k.Content, i})
 	}
-	if len(f.last) > 0 {
-		f.memory.add(chunkKey{k, f.chunks}, append([]byte(nil), f.last...)) // no larger than it must be
+	if f.last != nil {
+		whole := f.last
+		f.last = newChunk(bytes.Clone(whole.data[:f.filled])) // no larger than it must be
+		whole.release()
+		f.add(chunkKey{k.Content, f.chunks})
 	}
-	f.chunks, f.last = 0, nil
+	f.chunks = 0
 }
 
 // Drop forgets the object.
 func (f *Fill) Drop() {
-	for i := range f.chunks {
-		f.memory.remove(chunkKey{f.key, i})
-	}
+	f.memory.forget(f.content, f.chunks)
+	f.last.release()
 	f.chunks, f.last = 0, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"testing"
 )
@@ -23,11 +22,11 @@ func TestWhatWasFilledInIsReadWithoutASource(t *testing.T) {
 			f.Write(rest[:n])
 			rest = rest[n:]
 		}
-		key := Key{ID: "x", Version: "1"}
+		key := Key{ID: "x", Content: "1"}
 		f.Keep(key)
-		r := c.Reader(key, int64(size), func(context.Context, int64, int64) (io.ReadCloser, int64, error) {
-			return nil, 0, errors.New("the source was asked")
-		})
+		r := c.Reader(Object{Key: key, Size: int64(size), Open: func(context.Context, int64, int64) (Body, error) {
+			return Body{}, errors.New("the source was asked")
+		}})
 		got := make([]byte, size)
 		if n, err := r.ReadAt(t.Context(), got, 0); n != size || err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%d bytes: read %d, %v", size, n, err)
@@ -42,7 +41,7 @@ func TestLargeObjectIsNotFilledIn(t *testing.T) {
 	for range 5 {
 		f.Write(make([]byte, chunkBytes))
 	}
-	f.Keep(Key{ID: "x"})
+	f.Keep(Key{Content: "x"})
 	f = c.Fill()
 	f.Write(make([]byte, 3*chunkBytes))
 	f.Drop()

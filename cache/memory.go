@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"bytes"
 	"math"
 	"sync"
 
@@ -8,81 +9,219 @@ import (
 )
 
 type chunkKey struct {
-	Key
-	index int64
+	content string
+	index   int64
 }
 
-// memory keeps chunks, bounded in bytes. A chunk is immutable once added, so it is
-// handed out without a copy and outlives its eviction for those who hold it.
+// memory keeps chunks and pages of chunks, bounded in bytes. The bound is on all
+// buffers of the pool, also those on their way in or out: what is kept gives way.
 type memory struct {
 	limit int64 // bytes
+	pool  pool
 
 	mu        sync.Mutex
-	lru       *simplelru.LRU[chunkKey, []byte]
-	bytes     int64
-	evictions int64
+	lru       *simplelru.LRU[chunkKey, *entry]
+	passed    passedOnes
+	bytes     int64 // kept
+	heap      int64 // of those, in buffers that are not the pool's
+	evictions int64 // chunks
+	unread    int64 // bytes that were fetched, and evicted before anybody read them
+}
+
+// entry is what is known of one chunk: the whole, or some pages.
+type entry struct {
+	whole  *chunk
+	pages  *[chunkPages][]byte // nil if whole is not
+	have   pageSet
+	unread pageSet // fetched, and not read yet
 }
 
 func newMemory(limit int64) *memory {
-	lru, err := simplelru.NewLRU[chunkKey, []byte](math.MaxInt, nil)
+	lru, err := simplelru.NewLRU[chunkKey, *entry](math.MaxInt, nil)
 	if err != nil {
 		panic(err) // only for a size < 1
 	}
 	return &memory{limit: limit, lru: lru}
 }
 
-// get returns a chunk, now the most recently used, or nil.
-func (m *memory) get(k chunkKey) []byte {
+// buffer returns a chunk of n bytes to be filled, for which others are evicted.
+func (m *memory) buffer(n int64) *chunk {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	data, _ := m.lru.Get(k)
-	return data
+	m.makeRoom(n)
+	m.mu.Unlock()
+	return m.pool.get(n)
 }
 
+// view takes hold of the pages of a chunk, which become read and the chunk the most
+// recently used. It returns those that are missing.
+func (m *memory) view(k chunkKey, want pageSet) (part, pageSet) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.lru.Get(k)
+	if !ok {
+		return part{}, want
+	}
+	if missing := want &^ e.have; missing != 0 {
+		return part{}, missing
+	}
+	e.unread &^= want
+	if e.whole != nil {
+		return part{chunk: e.whole.hold(), data: e.whole.data}, 0
+	}
+	return part{pages: e.pages[want.first():want.end()], first: want.first()}, 0
+}
+
+// has tells whether the whole chunk is there.
 func (m *memory) has(k chunkKey) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.lru.Contains(k)
+	e, ok := m.lru.Peek(k)
+	return ok && e.whole != nil
 }
 
-// add keeps a chunk and evicts others until it fits. One that never would isn't kept.
-func (m *memory) add(k chunkKey, data []byte) {
-	size := int64(len(data))
-	if size > m.limit {
-		return
+// peek takes hold of a whole chunk, if it is there. That isn't a read of it.
+func (m *memory) peek(k chunkKey) *chunk {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.lru.Peek(k); ok && e.whole != nil {
+		return e.whole.hold()
+	}
+	return nil
+}
+
+// add keeps a whole chunk, which it takes hold of. One that never fits isn't kept.
+func (m *memory) add(k chunkKey, c *chunk, fetched bool) {
+	e := &entry{whole: c, have: allPages}
+	if fetched {
+		e.unread = pagesOf(0, int64(len(c.data)))
+	}
+	if isZero(c.data) {
+		e.whole = newChunk(zeros[:len(c.data)])
+	} else {
+		c.hold()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if old, ok := m.lru.Peek(k); ok {
-		m.lru.Remove(k)
-		m.bytes -= int64(len(old))
+		e.unread &= old.unread | ^old.have
+		m.remove(k, old)
 	}
-	for m.bytes+size > m.limit {
-		_, old, _ := m.lru.RemoveOldest()
-		m.bytes -= int64(len(old))
-		m.evictions++
-	}
-	m.lru.Add(k, data)
-	m.bytes += size
+	m.keep(k, e)
 }
 
-// remove forgets a chunk, if it is there, and returns it.
-func (m *memory) remove(k chunkKey) []byte {
+// addPages keeps pages of a chunk of length bytes: data are the bytes from the page
+// first on, and belong to nobody else.
+func (m *memory) addPages(k chunkKey, length, first int64, data []byte) {
+	got := pagesOf(first*pageBytes, first*pageBytes+int64(len(data)))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	data, ok := m.lru.Peek(k)
-	if ok {
-		m.lru.Remove(k)
-		m.bytes -= int64(len(data))
+	e := &entry{pages: new([chunkPages][]byte)}
+	if old, ok := m.lru.Peek(k); ok {
+		if old.whole != nil {
+			return
+		}
+		e.have, e.unread, *e.pages = old.have, old.unread, *old.pages // who views the old keeps it
+		m.remove(k, old)
 	}
-	return data
+	e.unread |= got &^ e.have
+	e.have |= got
+	for i := first; len(data) > 0; i++ {
+		n := min(pageBytes, len(data))
+		e.pages[i], data = data[:n:n], data[n:]
+	}
+	if e.have == pagesOf(0, length) {
+		e.whole, e.pages, e.have = newChunk(bytes.Join(e.pages[:], nil)), nil, allPages
+	}
+	m.keep(k, e)
+}
+
+// keep adds an entry to the table, if there can be room for it. m.mu is held, as for
+// all that follow.
+func (m *memory) keep(k chunkKey, e *entry) {
+	m.heap += e.heap()
+	m.bytes += e.bytes()
+	m.makeRoom(0)
+	m.lru.Add(k, e)
+	if m.over(0) {
+		m.evict(k, e)
+	}
+}
+
+func (m *memory) over(more int64) bool { return m.pool.inUse.Load()+m.heap+more > m.limit }
+
+// makeRoom evicts until so many bytes more fit, or nothing is left.
+func (m *memory) makeRoom(more int64) {
+	for m.over(more) {
+		k, e, ok := m.victim()
+		if !ok {
+			return
+		}
+		m.evict(k, e)
+	}
+}
+
+// victim returns what is to go next: a chunk that a pass over a large object has left
+// behind, or the least recently used.
+func (m *memory) victim() (chunkKey, *entry, bool) {
+	for m.passed.len() > m.spare() {
+		k := m.passed.pop()
+		if e, ok := m.lru.Peek(k); ok {
+			return k, e, true
+		}
+	}
+	return m.lru.GetOldest()
+}
+
+func (m *memory) evict(k chunkKey, e *entry) {
+	m.evictions++
+	m.unread += int64(e.unread.count()) * pageBytes
+	m.remove(k, e)
+}
+
+func (m *memory) remove(k chunkKey, e *entry) {
+	m.lru.Remove(k)
+	m.bytes -= e.bytes()
+	m.heap -= e.heap()
+	e.whole.release()
+}
+
+// forget drops all chunks of a content, of which there are so many.
+func (m *memory) forget(content string, chunks int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range chunks {
+		k := chunkKey{content, i}
+		if e, ok := m.lru.Peek(k); ok {
+			m.remove(k, e)
+		}
+	}
 }
 
 // rename gives a chunk, if it is there, another key.
 func (m *memory) rename(from, to chunkKey) {
-	if data := m.remove(from); data != nil {
-		m.add(to, data)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.lru.Peek(from)
+	if !ok {
+		return
 	}
+	m.lru.Remove(from)
+	if old, ok := m.lru.Peek(to); ok {
+		m.remove(to, old)
+	}
+	m.lru.Add(to, e)
+}
+
+// unreadNow returns the bytes that were fetched and never read, those that still may
+// be among them.
+func (m *memory) unreadNow() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.unread
+	for _, e := range m.lru.Values() {
+		n += int64(e.unread.count()) * pageBytes
+	}
+	return n
 }
 
 func (m *memory) stats() (bytes, evictions int64) {
@@ -90,3 +229,30 @@ func (m *memory) stats() (bytes, evictions int64) {
 	defer m.mu.Unlock()
 	return m.bytes, m.evictions
 }
+
+// bytes returns how many the entry takes.
+func (e *entry) bytes() int64 {
+	const entryBytes = 256 // of the tables
+	switch {
+	case e.whole == nil:
+		return int64(e.have.count()) * pageBytes
+	case e.whole.isZeros():
+		return entryBytes
+	}
+	return int64(len(e.whole.data))
+}
+
+// heap returns how many of them the pool doesn't count.
+func (e *entry) heap() int64 {
+	if e.whole != nil && e.whole.pool != nil {
+		return 0
+	}
+	return e.bytes()
+}
+
+// zeros is every chunk that holds nothing else.
+var zeros [chunkBytes]byte
+
+func (c *chunk) isZeros() bool { return len(c.data) > 0 && &c.data[0] == &zeros[0] }
+
+func isZero(data []byte) bool { return bytes.Equal(data, zeros[:len(data)]) }

@@ -36,13 +36,16 @@ var random = sync.OnceValue(func() []byte {
 	return data
 })
 
+// tiled is random over and over.
+var tiled = sync.OnceValue(func() []byte { return bytes.Repeat(random(), 8) })
+
 func newSource(size int) *source { return &source{data: random()[:size]} }
 
-func (s *source) open(ctx context.Context, off, n int64) (io.ReadCloser, int64, error) {
+func (s *source) open(ctx context.Context, off, n int64) (Body, error) {
 	s.opens.Add(1)
 	if s.fail != nil {
 		if err := s.fail(); err != nil {
-			return nil, 0, err
+			return Body{}, err
 		}
 	}
 	if s.whole {
@@ -58,11 +61,11 @@ func (s *source) open(ctx context.Context, off, n int64) (io.ReadCloser, int64, 
 	b := &body{s: s, ctx: ctx, off: off, data: data, end: io.EOF}
 	if s.faults != nil {
 		if err := s.spoil(b); err != nil {
-			return nil, 0, err
+			return Body{}, err
 		}
 	}
 	s.bodies.Add(1)
-	return b, off, nil
+	return Body{b, off, s.whole}, nil
 }
 
 // spoil lets one of three opens go well.
@@ -120,10 +123,14 @@ func (b *body) Close() error {
 	return nil
 }
 
+func (s *source) object() Object {
+	return Object{Key: Key{"id", "1"}, Size: int64(len(s.data)), Open: s.open}
+}
+
 // newReaderOf opens s in a new cache; the end of the test closes it.
 func newReaderOf(t testing.TB, s *source, opts Options) (*Cache, *Reader) {
 	c := New(opts)
-	r := c.Reader(Key{"id", "1"}, int64(len(s.data)), s.open)
+	r := c.Reader(s.object())
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)

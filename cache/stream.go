@@ -11,6 +11,7 @@ import (
 // [begin, end). Its goroutine runs run; everybody else only touches the guarded fields.
 type stream struct {
 	r      *Reader
+	run    *run // that it was started for; nil for a pass for all
 	ctx    context.Context
 	cancel context.CancelFunc
 	wake   chan struct{} // holds one token: look again whether to go on
@@ -20,6 +21,8 @@ type stream struct {
 	begin, end int64
 	pos        int64 // the next chunk
 	wanted     int64 // furthest chunk that a reader wanted
+	planned    bool  // a lane: what it fetches is in the window
+	handedOver bool  // and the next lane has taken its place
 	window     int64 // chunks it may run ahead of wanted
 	grownAt    int64 // wanted when the window last grew
 	waiting    int   // waits that are this stream's
@@ -27,38 +30,47 @@ type stream struct {
 	idle       *time.Timer
 	passed     [nearChunks]struct { // the latest chunks, for readers a little behind
 		index int64
-		data  []byte
+		chunk *chunk
 	}
 }
 
-// start starts a stream over chunks [begin, end). r.mu is held.
-func (r *Reader) start(begin, end int64) *stream {
+// start starts a stream over chunks [begin, end) for a run, or nil. r.mu is held.
+func (r *Reader) start(u *run, begin, end int64) *stream {
 	if end == r.chunks {
 		r.makeRoom()
 	}
 	s := &stream{
-		r: r, wake: make(chan struct{}, 1),
+		r: r, run: u, wake: make(chan struct{}, 1),
 		begin: begin, end: end, pos: begin, wanted: begin,
-		window:  nearChunks / 2, // the first demand doubles it
-		grownAt: -1,
+		window:     nearChunks / 2, // the first demand doubles it
+		grownAt:    -1,
+		lastWanted: time.Now(),
 	}
 	s.ctx, s.cancel = context.WithCancel(r.ctx)
-	s.feed = feed{open: s.open, off: begin * chunkBytes, count: &r.cache.fetched}
+	s.feed = feed{open: s.open, off: begin * chunkBytes, count: &r.cache.counts.fetched}
 	s.idle = time.AfterFunc(r.cache.opts.IdleTime, s.checkIdle)
 	r.streams = append(r.streams, s)
 	r.cache.live.Add(1)
-	r.wg.Go(s.run)
+	if u == nil || u.streams == 0 {
+		r.cache.runs.Add(1)
+	}
+	if u != nil {
+		u.streams++
+		u.active++
+	}
+	r.wg.Go(s.flowOut)
 	return s
 }
 
-func (s *stream) run() {
+// flowOut is the stream's goroutine.
+func (s *stream) flowOut() {
 	err := s.flow()
 	s.feed.close()
 	s.r.cache.live.Add(-1)
 	s.finish(err)
 }
 
-// flow passes chunk after chunk while the stream may go on.
+// flow passes chunk after chunk while the stream may go on. It returns nil at its end.
 func (s *stream) flow() error {
 	if err := s.feed.connect(s.ctx); err != nil {
 		return err
@@ -68,11 +80,12 @@ func (s *stream) flow() error {
 		if !more {
 			return s.ctx.Err()
 		}
-		data := make([]byte, s.r.chunkLen(i))
-		if err := s.feed.fill(s.ctx, data); err != nil {
+		c := s.r.cache.memory.buffer(s.r.chunkLen(i))
+		if err := s.feed.fill(s.ctx, c.data); err != nil {
+			c.release()
 			return err
 		}
-		s.pass(i, data)
+		s.pass(i, c)
 	}
 }
 
@@ -80,8 +93,13 @@ func (s *stream) flow() error {
 func (s *stream) next() (i int64, more bool) {
 	for s.ctx.Err() == nil {
 		s.r.mu.Lock()
-		i, ready := s.pos, s.pos <= s.wanted+s.ahead()
-		if s.waiting == 0 && s.r.redundant(s) { // also at its end
+		i, ready := s.pos, s.planned || s.pos <= s.wanted+s.ahead()
+		if i == s.end {
+			s.r.drop(s)
+			s.r.mu.Unlock()
+			return 0, false
+		}
+		if s.waiting == 0 && s.r.redundant(s) {
 			s.r.retire(s)
 		}
 		s.r.mu.Unlock()
@@ -99,18 +117,38 @@ func (s *stream) next() (i int64, more bool) {
 	return 0, false
 }
 
-// pass stores chunk i and hands it to those who wait for it. Memory comes first: who
+// pass keeps chunk i and hands it to those who wait for it. Memory comes first: who
 // finds the stream past the chunk must find the chunk.
-func (s *stream) pass(i int64, data []byte) {
+func (s *stream) pass(i int64, c *chunk) {
 	r := s.r
-	r.cache.memory.add(r.chunkKey(i), data)
+	r.mu.Lock()
+	last := &s.passed[i%nearChunks]
+	last.chunk.release() // which may be what makes room
+	last.chunk = nil
+	r.mu.Unlock()
+	r.keep(i, c)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.pos = i + 1
-	s.passed[i%nearChunks].index, s.passed[i%nearChunks].data = i, data
-	if w := r.waits[i]; w != nil {
-		r.settle(w, data, nil)
+	if s.run != nil {
+		s.run.lanes.bytes += int64(len(c.data))
+		s.handOver()
 	}
+	last.index, last.chunk = i, c
+	if w := r.waits[i]; w != nil {
+		r.settle(w, c, nil)
+	}
+}
+
+// keep puts a whole chunk that was fetched where later reads find it.
+func (r *Reader) keep(i int64, c *chunk) {
+	r.pass.feed(i, c) // first, so that who reads the last chunk waits for the judgement
+	r.cache.memory.add(r.chunkKey(i), c, true)
+	if r.pass.isBad() {
+		r.cache.memory.forget(r.key.Content, r.chunks)
+		return
+	}
+	r.spill(c.data, c, i*chunkBytes)
 }
 
 // finish lets go of the stream; those who still wait for it get err.
@@ -119,31 +157,60 @@ func (s *stream) finish(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.retire(s)
+	for i := range s.passed {
+		s.passed[i].chunk.release()
+		s.passed[i].chunk = nil
+	}
 	if r.closed {
 		err = fs.ErrClosed
 	}
-	err = fmt.Errorf("read %s at %d: %w", r.key.ID, s.feed.off, err)
-	for _, w := range r.waits {
-		if w.stream == s {
-			r.settle(w, nil, err)
-			r.failed.add(w.index, err)
-		}
+	if err != nil {
+		s.fail(fmt.Errorf("read %s at %d: %w", r.key.ID, s.feed.off, err))
 	}
+	s.endRun(err)
 }
 
 // The methods below are called with r.mu held, except checkIdle.
 
+func (s *stream) fail(err error) {
+	for _, w := range s.r.waits {
+		if w.stream == s {
+			s.r.settle(w, nil, err)
+			s.r.failed.add(w.index, err)
+		}
+	}
+}
+
+// endRun counts the stream out of its run, whose next lane it makes room for.
+func (s *stream) endRun(err error) {
+	u := s.run
+	if u != nil {
+		u.streams--
+		if !s.handedOver {
+			u.active--
+		}
+	}
+	if u == nil || u.streams == 0 {
+		s.r.cache.runs.Add(-1)
+	}
+	if u != nil && err == nil && !s.r.closed {
+		s.r.advance(u)
+	}
+}
+
 // ahead returns how many chunks the stream may be ahead of its furthest reader.
-func (s *stream) ahead() int64 { return min(s.window, s.r.cache.window()) }
+func (s *stream) ahead() int64 {
+	return min(s.window, s.r.cache.window(), streamWindow/chunkBytes)
+}
 
 // willPass tells whether waiting for the stream is the way to get chunk i: it is within
 // the window, or the next or next but one, which is what a reader asks for meanwhile.
-func (s *stream) willPass(i int64) bool {
+func (s *stream) willPass(i, inFlight int64) bool {
 	if i < s.pos || i >= s.end {
 		return false
 	}
-	reach := max(s.pos-1, s.wanted) + max(s.ahead(), nearChunks)
-	return i <= reach || s.r.ranges == rangesIgnored
+	reach := max(s.pos-1, s.wanted) + max(s.ahead(), nearChunks, inFlight)
+	return i <= reach || s.planned || s.r.cache.origin.known() == rangesIgnored
 }
 
 // want records that a reader is at chunk i.
@@ -152,13 +219,20 @@ func (s *stream) want(i int64) {
 	s.lastWanted = time.Now()
 }
 
+func (s *stream) addWaiting(n int) {
+	s.waiting += n
+	if s.run != nil {
+		s.run.waiting += n
+	}
+}
+
 // proceed opens the window further, if the last read wanted more, and lets the stream go on.
 func (s *stream) proceed() {
 	if s.wanted == s.grownAt {
 		return
 	}
 	s.grownAt = s.wanted
-	s.window = min(2*s.window, s.r.cache.opts.WindowBytes/chunkBytes)
+	s.window = min(2*s.window, s.r.cache.opts.ReadaheadBytes/chunkBytes)
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -170,7 +244,7 @@ func (s *stream) checkIdle() {
 	s.r.mu.Lock()
 	defer s.r.mu.Unlock()
 	left := s.r.cache.opts.IdleTime - time.Since(s.lastWanted)
-	if s.waiting > 0 {
+	if s.waiting > 0 || s.run != nil && s.run.waiting > 0 {
 		left = s.r.cache.opts.IdleTime
 	}
 	if left > 0 && s.ctx.Err() == nil {

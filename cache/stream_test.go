@@ -41,7 +41,8 @@ func TestReaderAtRules(t *testing.T) {
 func TestReaderIsSharedWhileOpen(t *testing.T) {
 	s := newSource(10)
 	c := New(Options{})
-	a, b := c.Reader(Key{"a", "1"}, 10, s.open), c.Reader(Key{"a", "1"}, 10, s.open)
+	o := Object{Key: Key{"a", "1"}, Size: 10, Open: s.open}
+	a, b := c.Reader(o), c.Reader(o)
 	if a != b {
 		t.Error("two readers for one key")
 	}
@@ -54,7 +55,7 @@ func TestReaderIsSharedWhileOpen(t *testing.T) {
 	if err := b.Close(); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("one Close too many: %v", err)
 	}
-	again := c.Reader(Key{"a", "1"}, 10, s.open)
+	again := c.Reader(o)
 	defer func() { _ = again.Close() }()
 	s.check(t, again, 0, 10)
 	wantCount(t, "opens", s.opens.Load(), 1)
@@ -69,7 +70,7 @@ func TestStreamRunsAheadByItsWindowOnly(t *testing.T) {
 			s.check(t, r, off, chunkBytes)
 			synctest.Wait()
 			wantCount(t, "bytes ahead", s.served.Load()-off-chunkBytes, window)
-			window = min(2*window, 4<<20)
+			window = min(2*window, 8<<20)
 		}
 		wantCount(t, "opens", s.opens.Load(), 1)
 	})
@@ -154,7 +155,7 @@ func TestCloseFailsWaitersAndLeavesNoGoroutine(t *testing.T) {
 		s := newSource(64 << 20)
 		s.stall, s.stallFrom = make(chan struct{}), 1
 		c := New(Options{})
-		r := c.Reader(Key{"id", "1"}, int64(len(s.data)), s.open)
+		r := c.Reader(s.object())
 		s.check(t, r, 0, 10) // leaves a paused stream
 		failed := make(chan error)
 		go func() {
@@ -229,18 +230,19 @@ func TestOtherErrorIsTriedSomeTimes(t *testing.T) {
 func TestProgressResetsTheCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(2 * chunkBytes)
-		open := func(ctx context.Context, off, n int64) (io.ReadCloser, int64, error) {
+		open := func(ctx context.Context, off, n int64) (Body, error) {
 			if s.opens.Load()%maxTries != maxTries-1 { // the fifth goes well, a little
 				s.opens.Add(1)
-				return nil, 0, errInjected
+				return Body{}, errInjected
 			}
-			body, start, err := s.open(ctx, off, n)
-			return struct {
+			body, err := s.open(ctx, off, n)
+			body.ReadCloser = struct {
 				io.Reader
 				io.Closer
-			}{io.LimitReader(body, 10_000), body}, start, err
+			}{io.LimitReader(body, 10_000), body}
+			return body, err
 		}
-		r := New(Options{}).Reader(Key{"id", "1"}, int64(len(s.data)), open)
+		r := New(Options{}).Reader(Object{Key: Key{"id", "1"}, Size: int64(len(s.data)), Open: open})
 		s.check(t, r, 0, len(s.data))
 		_ = r.Close()
 	})
@@ -262,11 +264,12 @@ func TestBodyLongerThanAskedIsCut(t *testing.T) {
 func TestBodyThatStartsElsewhereIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(2 << 20)
-		open := func(ctx context.Context, off, n int64) (io.ReadCloser, int64, error) {
-			body, _, err := s.open(ctx, off, n)
-			return body, off + 1, err
+		open := func(ctx context.Context, off, n int64) (Body, error) {
+			body, err := s.open(ctx, off, n)
+			body.Start++
+			return body, err
 		}
-		r := New(Options{}).Reader(Key{"id", "1"}, int64(len(s.data)), open)
+		r := New(Options{}).Reader(Object{Key: Key{"id", "1"}, Size: int64(len(s.data)), Open: open})
 		if _, err := r.ReadAt(context.Background(), make([]byte, 1), 1<<20); err == nil {
 			t.Error("no error")
 		}
@@ -276,11 +279,11 @@ func TestBodyThatStartsElsewhereIsAnError(t *testing.T) {
 }
 
 func TestMemoryIsBoundedOverAllObjects(t *testing.T) {
-	const bound = 3*chunkBytes + 100
+	const bound = leastMemory + 100
 	c := New(Options{MemoryBytes: bound})
 	for i := range 4 {
 		s := newSource(5*chunkBytes + 1000)
-		r := c.Reader(Key{fmt.Sprint(i), "1"}, int64(len(s.data)), s.open)
+		r := c.Reader(Object{Key: Key{fmt.Sprint(i), fmt.Sprint(i)}, Size: int64(len(s.data)), Open: s.open})
 		s.checkAll(t, r, 1000)
 		_ = r.Close()
 		if held := c.Stats().CachedBytes; held > bound {

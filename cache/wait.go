@@ -9,13 +9,24 @@ import (
 // chunk share it.
 type wait struct {
 	index int64
-	done  chan struct{} // closed when data or err is set
-	data  []byte
+	done  chan struct{} // closed when chunk or err is set
+	chunk *chunk        // held once for each waiter
 	err   error
 
 	// guarded by Reader.mu
 	stream  *stream
 	waiters int
+	settled bool
+}
+
+// get returns the chunk, which the caller is to release; or why there is none.
+func (w *wait) get(ctx context.Context) (*chunk, error) {
+	select {
+	case <-w.done:
+		return w.chunk, w.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // afterFailure is how long those who ask again for a chunk that failed get the same
@@ -48,61 +59,55 @@ func (f *failure) of(i int64) error {
 
 // failedWait is a wait that is over.
 func failedWait(i int64, err error) *wait {
-	w := &wait{index: i, done: make(chan struct{}), err: err}
+	w := &wait{index: i, done: make(chan struct{}), err: err, settled: true}
 	close(w.done)
 	return w
-}
-
-// part is one chunk of a read: in hand, or waited for.
-type part struct {
-	data []byte
-	wait *wait
-}
-
-func (p *part) get(ctx context.Context) ([]byte, error) {
-	if p.wait == nil {
-		return p.data, nil
-	}
-	select {
-	case <-p.wait.done:
-		return p.wait.data, p.wait.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // join adds one who waits for chunk i, which s will pass. r.mu is held.
 func (r *Reader) join(s *stream, i int64) *wait {
 	w := &wait{index: i, done: make(chan struct{}), stream: s, waiters: 1}
 	r.waits[i] = w
-	s.waiting++
+	s.addWaiting(1)
 	return w
 }
 
-// leave gives up the parts that have not come.
+// leave gives up parts that were not copied.
 func (r *Reader) leave(parts []part) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, p := range parts {
-		if w := p.wait; w != nil {
-			w.waiters--
-			if w.waiters == 0 && r.waits[w.index] == w {
-				r.forget(w)
-			}
+	for i := range parts {
+		if w := parts[i].wait; w != nil {
+			r.leaveWait(w)
 		}
+		parts[i].release()
+	}
+}
+
+func (r *Reader) leaveWait(w *wait) {
+	if w.settled {
+		w.chunk.release()
+		return
+	}
+	w.waiters--
+	if w.waiters == 0 && r.waits[w.index] == w {
+		r.unlist(w)
 	}
 }
 
 // settle ends a wait. r.mu is held.
-func (r *Reader) settle(w *wait, data []byte, err error) {
-	r.forget(w)
-	w.data, w.err = data, err
+func (r *Reader) settle(w *wait, c *chunk, err error) {
+	r.unlist(w)
+	w.chunk, w.err, w.settled = c, err, true
+	if c != nil {
+		c.refs.Add(int32(w.waiters))
+	}
 	close(w.done)
 }
 
-// forget takes w off the table. The idle time of its stream counts from here.
-func (r *Reader) forget(w *wait) {
+// unlist takes w off the table. The idle time of its stream counts from here.
+func (r *Reader) unlist(w *wait) {
 	delete(r.waits, w.index)
-	w.stream.waiting--
+	w.stream.addWaiting(-1)
 	w.stream.lastWanted = time.Now()
 }

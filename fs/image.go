@@ -21,6 +21,7 @@ type imageNode struct {
 	id    meta.ID // "" until the server knows the file
 	draft *draft  // while open for writing
 	warm  string  // version of the data that the kernel has pages of
+	modes ioModes
 }
 
 func (n *imageNode) imageID() meta.ID {
@@ -158,7 +159,7 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 		if err != nil {
 			return nil, 0, n.errno("open for writing", err)
 		}
-		return h, 0, 0
+		return h, h.flags, 0
 	}
 	if d := n.currentDraft(); d != nil && d.dirty() {
 		return nil, 0, n.errno("open", errBusy)
@@ -171,18 +172,23 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 	if err != nil {
 		return nil, 0, n.errno("open", err)
 	}
-	return &readHandle{node: n, reader: r}, n.pageCache(f.Image), 0
+	h, fuseFlags := n.openMode(r, f.Image.Version())
+	return h, fuseFlags, 0
 }
 
 // pageCache tells the kernel to keep its pages of the file when the data are still
-// those it read before.
-func (n *imageNode) pageCache(img *meta.Image) uint32 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	version := img.Version()
+// those it read before. n.mu is held.
+func (n *imageNode) pageCache(version string) uint32 {
 	if n.warm == version {
 		return fuse.FOPEN_KEEP_CACHE
 	}
 	n.warm = version
 	return 0
+}
+
+// coolDown has the kernel drop its pages at the next open.
+func (n *imageNode) coolDown() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.warm = ""
 }

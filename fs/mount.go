@@ -13,6 +13,8 @@ import (
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"github.com/visorfs/visorfs/cache"
+	"github.com/visorfs/visorfs/cache/disk"
 	"github.com/visorfs/visorfs/visclient"
 )
 
@@ -21,9 +23,17 @@ type Options struct {
 	Client *visclient.Client // required
 
 	MetadataTTL  time.Duration // how old a listing may get; default 5s
-	MemoryBytes  int64         // bound on cached image data; default 64 MiB
 	Architecture string        // of new files whose name tells none; default "x86_64"
 	UID, GID     uint32        // owner of all files
+
+	// How images are read: see [cache.Options], whose defaults are these.
+	MemoryBytes    int64
+	ReadaheadBytes int64
+	Streams        int
+	Verify         cache.Verify
+	Disk           *disk.Store // the mount closes it when it ends
+
+	NoPassthrough bool // never let the kernel read a cached image by itself
 
 	AllowOther bool // let other users in
 	ReadOnly   bool
@@ -63,10 +73,17 @@ func New(dir string, o Options) (*Mount, error) {
 	if err := checkDevice(); err != nil {
 		return nil, err
 	}
+	real, err := realPath(dir) // while nothing is mounted on it
+	if err != nil {
+		return nil, err
+	}
 	vol := newVolume(o)
 	server, err := gofuse.Mount(dir, &dirNode{vol: vol}, vol.fuseOptions(o))
 	if err != nil {
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
+	}
+	if err := raiseReadahead(real); err != nil {
+		o.Logger.Debug("the kernel reads ahead as it does by default", "err", err)
 	}
 	return &Mount{vol: vol, dir: dir, server: server}, nil
 }
@@ -114,6 +131,10 @@ func (m *Mount) Wait() {
 		if d := n.currentDraft(); d != nil && d.unsaved() {
 			m.vol.log.Error("upload abandoned: the mount ended before the file was closed", "path", "/"+path)
 		}
+	}
+	m.vol.logReads()
+	if err := m.vol.cache.Close(); err != nil {
+		m.vol.log.Warn("closing the disk cache", "err", err)
 	}
 }
 

@@ -48,6 +48,15 @@ func mounted(dir string, info os.FileInfo) bool {
 	return device(info) != device(parent)
 }
 
+// realPath returns a path as the kernel lists it.
+func realPath(dir string) (string, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", fmt.Errorf("mountpoint: %w", err)
+	}
+	return filepath.Abs(dir)
+}
+
 func device(info os.FileInfo) uint64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return uint64(stat.Dev)

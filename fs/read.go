@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
@@ -24,30 +25,38 @@ func (v *volume) openReader(img *meta.Image) (*cache.Reader, error) {
 	case img.Status == meta.Failed:
 		return nil, errFailedImage
 	}
-	return v.cache.Reader(cacheKey(img), img.Size, v.opener(img)), nil
+	o := cache.Object{Key: cacheKey(img), Size: img.Size, Open: v.opener(img)}
+	if meta.IsMD5(img.Checksum) {
+		o.MD5 = strings.ToLower(img.Checksum)
+	}
+	return v.cache.Reader(o), nil
 }
 
-// cacheKey names the bytes of an image.
+// cacheKey names the bytes of an image: by their MD5 where the server gives one, so that
+// a renamed, copied or just uploaded image is found again.
 func cacheKey(img *meta.Image) cache.Key {
-	return cache.Key{ID: string(img.ID), Version: img.Version()}
+	return cache.Key{ID: string(img.ID), Content: img.Version()}
 }
 
 // opener fetches bytes of one version of an image. The client has tried again for
 // as long as it may, so its errors are final.
 func (v *volume) opener(img *meta.Image) cache.OpenFunc {
 	version := img.Version()
-	return func(ctx context.Context, off, n int64) (io.ReadCloser, int64, error) {
-		body, err := v.client.GetImage(ctx, img.ID, visclient.Range{Offset: off, Length: max(n, 0)})
+	return func(ctx context.Context, off, n int64) (cache.Body, error) {
+		if n < 0 {
+			n = img.Size - off // also from 0: the answer tells whether the server honours ranges
+		}
+		body, err := v.client.GetImage(ctx, img.ID, visclient.Range{Offset: off, Length: n})
 		switch {
 		case errors.Is(err, visclient.ErrNotFound):
-			return nil, 0, final{fmt.Errorf("%w: %w", errStale, err)}
+			return cache.Body{}, final{fmt.Errorf("%w: %w", errStale, err)}
 		case err != nil:
-			return nil, 0, final{err}
+			return cache.Body{}, final{err}
 		case body.Image.Version() != version:
 			_ = body.Close()
-			return nil, 0, final{fmt.Errorf("get image %s: %w", img.ID, errStale)}
+			return cache.Body{}, final{fmt.Errorf("get image %s: %w", img.ID, errStale)}
 		}
-		return body, body.Offset, nil
+		return cache.Body{ReadCloser: body, Start: body.Offset, Whole: body.Whole}, nil
 	}
 }
 
@@ -61,6 +70,7 @@ func (f final) Unwrap() error { return f.error }
 type readHandle struct {
 	node   *imageNode
 	reader *cache.Reader
+	direct bool // past the kernel's pages
 }
 
 var _ = (gofuse.FileReader)((*readHandle)(nil))
@@ -69,6 +79,9 @@ func (h *readHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 	req := begin(ctx)
 	defer req.done()
 	n, err := h.reader.ReadAt(req, dest, off)
+	if errors.Is(err, cache.ErrCorrupt) {
+		h.node.coolDown()
+	}
 	if err != nil && err != io.EOF {
 		return nil, h.node.errno("read", explain(err, h.reader.Size()))
 	}
@@ -86,6 +99,9 @@ func explain(err error, size int64) error {
 var _ = (gofuse.FileReleaser)((*readHandle)(nil))
 
 func (h *readHandle) Release(context.Context) syscall.Errno {
+	if !h.direct {
+		h.node.endCached()
+	}
 	_ = h.reader.Close() // it has nothing to lose
 	return 0
 }

@@ -25,6 +25,7 @@ type volume struct {
 	cache        *cache.Cache
 	log          *slog.Logger
 	architecture string
+	passthrough  bool
 	owner        fuse.Owner
 	mounted      time.Time
 
@@ -34,11 +35,20 @@ type volume struct {
 
 func newVolume(o Options) *volume {
 	return &volume{
-		client:       o.Client,
-		catalog:      catalog.New(o.Client, o.MetadataTTL),
-		cache:        cache.New(cache.Options{MemoryBytes: o.MemoryBytes}),
+		client:  o.Client,
+		catalog: catalog.New(o.Client, o.MetadataTTL),
+		cache: cache.New(cache.Options{
+			MemoryBytes:    o.MemoryBytes,
+			ReadaheadBytes: o.ReadaheadBytes,
+			Streams:        o.Streams,
+			Verify:         o.Verify,
+			Disk:           o.Disk,
+			RoundTrip:      o.Client.RoundTrip,
+			Logger:         o.Logger,
+		}),
 		log:          o.Logger,
 		architecture: o.Architecture,
+		passthrough:  !o.NoPassthrough,
 		owner:        fuse.Owner{Uid: o.UID, Gid: o.GID},
 		mounted:      time.Now(),
 		drafts:       make(map[string]*imageNode),

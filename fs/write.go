@@ -16,7 +16,9 @@ import (
 type writeHandle struct {
 	node   *imageNode
 	draft  *draft
-	opener int // process that opened the file; 0 when it is not known
+	opener int    // process that opened the file; 0 when it is not known
+	flags  uint32 // for the kernel
+	cached bool   // counts as such among the node's ioModes
 
 	// epoch is the draft's at the time of the handle's first write; 0 before it. When
 	// somebody empties the file, what was written through it in an earlier epoch is
@@ -43,6 +45,7 @@ func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle,
 		return h, nil
 	}
 	if err := d.truncate(ctx, h, 0); err != nil {
+		h.endMode()
 		n.leaveDraft(d)
 		return nil, err
 	}
@@ -50,7 +53,15 @@ func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle,
 }
 
 func newWriteHandle(ctx context.Context, n *imageNode, d *draft) *writeHandle {
-	return &writeHandle{node: n, draft: d, opener: processOf(callerThread(ctx))}
+	h := &writeHandle{node: n, draft: d, opener: processOf(callerThread(ctx))}
+	h.flags, h.cached = n.writeMode()
+	return h
+}
+
+func (h *writeHandle) endMode() {
+	if h.cached {
+		h.node.endCached()
+	}
 }
 
 // joinDraft counts one more handle on the node's draft, which is made here if there is
@@ -193,6 +204,7 @@ func (h *writeHandle) commit(ctx context.Context) error {
 var _ = (gofuse.FileReleaser)((*writeHandle)(nil))
 
 func (h *writeHandle) Release(context.Context) syscall.Errno {
+	h.endMode()
 	h.node.leaveDraft(h.draft)
 	return 0
 }

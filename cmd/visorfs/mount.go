@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -15,6 +17,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/visorfs/visorfs/cache"
+	"github.com/visorfs/visorfs/cache/disk"
 	"github.com/visorfs/visorfs/fs"
 	"github.com/visorfs/visorfs/meta"
 	"github.com/visorfs/visorfs/visclient"
@@ -26,6 +30,12 @@ const unmountGrace = 10 * time.Second
 // mountFlags are the flags that say how a repository is mounted.
 type mountFlags struct {
 	memory       size
+	readahead    size
+	streams      int
+	verify       string
+	cacheDir     string
+	cacheSize    size
+	noPass       bool
 	metadataTTL  time.Duration
 	architecture string
 	options      []string
@@ -35,7 +45,14 @@ type mountFlags struct {
 
 func (m *mountFlags) add(flags *pflag.FlagSet) {
 	m.memory = 64 << 20
+	m.readahead, m.cacheSize = 32<<20, 10<<30
 	flags.Var(&m.memory, "memory", "bound on image data kept in memory")
+	flags.Var(&m.readahead, "readahead", "bound on what is fetched ahead of one reader, within half of --memory")
+	flags.IntVar(&m.streams, "streams", 8, "bound on the requests side by side for one reader, where they pay")
+	flags.StringVar(&m.verify, "verify", "auto", "compare whole images with their MD5 as they are read: `WHEN` is auto, always or never")
+	flags.StringVar(&m.cacheDir, "cache-dir", "", "keep what was read in `DIR`, also for the next mount (default in memory only)")
+	flags.Var(&m.cacheSize, "cache-size", "bound on what --cache-dir takes; what was used longest ago gives way")
+	flags.BoolVar(&m.noPass, "no-passthrough", false, "do not let the kernel read whole cached images by itself")
 	flags.DurationVar(&m.metadataTTL, "metadata-ttl", 5*time.Second, "how long names and metadata are believed before the server is asked again")
 	flags.StringVar(&m.architecture, "architecture", "x86_64", "`ARCH` of new files whose name does not tell: i386 or x86_64")
 	flags.StringSliceVarP(&m.options, "options", "o", nil, "mount `OPTIONS`, separated by commas: "+optionNames())
@@ -47,18 +64,32 @@ func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (f
 	o := fs.Options{
 		Client:       client,
 		MetadataTTL:  max(m.metadataTTL, 1), // 0 is "always ask", not the default
-		MemoryBytes:  max(int64(m.memory), 1),
 		Architecture: m.architecture,
-		UID:          uint32(os.Getuid()),
-		GID:          uint32(os.Getgid()),
-		DebugFUSE:    m.debugFUSE,
-		Logger:       logger,
+
+		MemoryBytes:    int64(m.memory),
+		ReadaheadBytes: int64(m.readahead),
+		Streams:        m.streams,
+		Verify:         verifyModes[m.verify],
+		NoPassthrough:  m.noPass,
+
+		UID:       uint32(os.Getuid()),
+		GID:       uint32(os.Getgid()),
+		DebugFUSE: m.debugFUSE,
+		Logger:    logger,
 	}
 	return o, applyMountOptions(&o, m.options)
 }
 
+// verifyModes are the values of --verify.
+var verifyModes = map[string]cache.Verify{
+	"auto": cache.VerifyAuto, "always": cache.VerifyAlways, "never": cache.VerifyNever,
+}
+
 // check refuses impossible flags before anything is asked of a server.
 func (m *mountFlags) check() error {
+	if err := m.checkReading(); err != nil {
+		return usageError{err}
+	}
 	if err := applyMountOptions(new(fs.Options), m.options); err != nil {
 		return err
 	}
@@ -69,6 +100,60 @@ func (m *mountFlags) check() error {
 		return usageError{fmt.Errorf("--architecture %s: VIS knows %s", m.architecture, strings.Join(meta.Architectures, " and "))}
 	}
 	return nil
+}
+
+// checkReading refuses what no image can be read with.
+func (m *mountFlags) checkReading() error {
+	if m.streams < 1 {
+		return fmt.Errorf("--streams %d: give 1 or more", m.streams)
+	}
+	for name, bound := range map[string]size{"memory": m.memory, "readahead": m.readahead, "cache-size": m.cacheSize} {
+		if bound < 1<<20 {
+			return fmt.Errorf("--%s %s: give 1MiB or more", name, bound.String())
+		}
+	}
+	if _, ok := verifyModes[m.verify]; !ok {
+		return fmt.Errorf("--verify %s: give auto, always or never", m.verify)
+	}
+	return nil
+}
+
+// openDisk opens the disk cache, if one is asked for.
+func (m *mountFlags) openDisk(mountpoint string, logger *slog.Logger) (*disk.Store, error) {
+	if m.cacheDir == "" {
+		return nil, nil
+	}
+	inside, err := isInside(m.cacheDir, mountpoint)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("--cache-dir: %w", err)
+	case inside:
+		return nil, usageError{fmt.Errorf("--cache-dir %s is inside the mountpoint %s; choose a directory outside", m.cacheDir, mountpoint)}
+	}
+	store, err := disk.Open(disk.Options{Dir: m.cacheDir, Bytes: int64(m.cacheSize), Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("--cache-dir: %w", err)
+	}
+	return store, nil
+}
+
+// isInside reports whether a path, which need not exist, is below a directory.
+func isInside(path, dir string) (bool, error) {
+	var err error
+	if path, err = filepath.Abs(path); err != nil {
+		return false, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return false, err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && (rel == "." || filepath.IsLocal(rel)), nil
 }
 
 func newMount() *cobra.Command {
@@ -112,12 +197,19 @@ output says when the mount is ready.
 
 // runMount mounts, says ready, and serves until the mount ends or ctx does.
 func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *mountFlags, dir string, ready func() string) error {
-	o, err := m.fsOptions(client, newLogger(m.debug))
+	logger := newLogger(m.debug)
+	o, err := m.fsOptions(client, logger)
 	if err != nil {
+		return err
+	}
+	if o.Disk, err = m.openDisk(dir, logger); err != nil {
 		return err
 	}
 	mount, err := fs.New(dir, o)
 	if err != nil {
+		if o.Disk != nil {
+			err = errors.Join(err, o.Disk.Close())
+		}
 		return err
 	}
 	fmt.Fprintf(out, "visorfs: %s\n", ready())

@@ -1,0 +1,81 @@
+package cache
+
+import (
+	"context"
+	"sync"
+)
+
+// ranges is whether the source honours them.
+type ranges int
+
+const (
+	rangesUnknown ranges = iota
+	rangesHonoured
+	rangesIgnored
+)
+
+// origin is what is known of where the objects of a Cache come from: it is learned once,
+// not by each Reader. Its lock may be taken while Reader.mu is held.
+type origin struct {
+	mu     sync.Mutex
+	ranges ranges
+	answer chan struct{} // not nil while a request is out that will tell ranges; closed then
+	lanes  int           // that paid when last tried; 0: not known
+}
+
+func (o *origin) known() ranges {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ranges
+}
+
+// awaitTurn lets one request ask what the ranges are, and others wait for its answer.
+// asks is true for the one: it has to call answered.
+func (o *origin) awaitTurn(ctx context.Context) (asks bool, err error) {
+	for ctx.Err() == nil {
+		o.mu.Lock()
+		known, answer := o.ranges != rangesUnknown, o.answer
+		if asks = !known && answer == nil; asks {
+			o.answer = make(chan struct{})
+		}
+		o.mu.Unlock()
+		if known || asks {
+			return asks, nil
+		}
+		select {
+		case <-answer:
+		case <-ctx.Done():
+		}
+	}
+	return false, ctx.Err()
+}
+
+// answered ends the turn of the request that asks, whatever came of it.
+func (o *origin) answered() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	close(o.answer)
+	o.answer = nil
+}
+
+// learn takes from an answer whether it was the whole.
+func (o *origin) learn(whole bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ranges = rangesHonoured
+	if whole {
+		o.ranges = rangesIgnored
+	}
+}
+
+func (o *origin) learnLanes(n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lanes = n
+}
+
+func (o *origin) lanesThatPaid() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.lanes
+}

@@ -1,0 +1,112 @@
+package cache
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+)
+
+// sum is the MD5 of what s serves.
+func (s *source) sum() string {
+	sum := md5.Sum(s.data)
+	return hex.EncodeToString(sum[:])
+}
+
+// readAll reads the whole of r in steps, and returns the first error.
+func readAll(r *Reader, step int) error {
+	p := make([]byte, step)
+	for off := int64(0); off < r.Size(); off += int64(step) {
+		if _, err := r.ReadAt(context.Background(), p, off); err != nil && err != io.EOF {
+			return fmt.Errorf("at %d: %w", off, err)
+		}
+	}
+	return nil
+}
+
+// verifyModes are ways in which a pass can come.
+func verifyModes() map[string]Options {
+	far := func() time.Duration { return time.Second }
+	return map[string]Options{
+		"one stream":    {},
+		"lanes":         {RoundTrip: far},
+		"little memory": {MemoryBytes: 2 * chunkBytes},
+		"always":        {MemoryBytes: 1 << 20, Verify: VerifyAlways},
+	}
+}
+
+func TestWholePassIsComparedWithTheMD5(t *testing.T) {
+	for name, opts := range verifyModes() {
+		for _, whole := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/whole=%v", name, whole), func(t *testing.T) {
+				s := newSource(16<<20 + 77)
+				s.whole = whole
+				c := New(opts)
+				o := s.object()
+				o.MD5 = s.sum()
+				r := c.Reader(o)
+				defer func() { _ = r.Close() }()
+				if err := readAll(r, 300_000); err != nil {
+					t.Error(err)
+				}
+				if got := c.Stats(); got.Corrupt != 0 || got.Verified == 0 && name != "little memory" {
+					t.Errorf("verified %d, corrupt %d", got.Verified, got.Corrupt)
+				}
+			})
+		}
+	}
+}
+
+func TestPassWithAnotherMD5FailsAtItsEndAndIsForgotten(t *testing.T) {
+	for name, opts := range verifyModes() {
+		for _, whole := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/whole=%v", name, whole), func(t *testing.T) {
+				s := newSource(16<<20 + 77)
+				s.whole = whole
+				c := New(opts)
+				o := s.object()
+				o.MD5 = "00000000000000000000000000000000"
+				r := c.Reader(o)
+				defer func() { _ = r.Close() }()
+				for range 2 {
+					if err := readAll(r, 300_000); !errors.Is(err, ErrCorrupt) {
+						t.Fatalf("got %v", err)
+					}
+					if kept := c.Stats().CachedBytes; kept > 3*chunkBytes {
+						t.Errorf("%d bytes are kept", kept)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestVerifyNeverTrustsTheSource(t *testing.T) {
+	s := newSource(4 << 20)
+	o := s.object()
+	o.MD5 = "00000000000000000000000000000000"
+	r := New(Options{Verify: VerifyNever}).Reader(o)
+	defer func() { _ = r.Close() }()
+	if err := readAll(r, 300_000); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRandomReadsAreNotHeldUpByVerifying(t *testing.T) {
+	s := newSource(8 << 20)
+	o := s.object()
+	o.MD5 = s.sum()
+	c := New(Options{})
+	r := c.Reader(o)
+	defer func() { _ = r.Close() }()
+	s.check(t, r, 0, 100)
+	s.check(t, r, 8<<20-100, 100) // the last chunk, before those between
+	s.check(t, r, 4<<20, 100)
+	if got := c.Stats(); got.Verified != 0 || got.Corrupt != 0 {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,109 @@
+package fs
+
+import (
+	"context"
+	"io"
+	"os"
+	"syscall"
+
+	gofuse "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"github.com/visorfs/visorfs/cache"
+)
+
+// ioModes counts how an inode is open. The kernel has it either cached, where reads come
+// through its pages and from us, or passed through, where it reads a file itself; it
+// refuses one while there is the other. Reads with FOPEN_DIRECT_IO go with both. It is
+// guarded by imageNode.mu.
+type ioModes struct {
+	cached  int
+	through int
+
+	// of those that are passed through
+	backing *os.File
+	release func() // lets the cache evict the file again
+	version string
+}
+
+// passedHandle is a file opened for reading that the kernel reads itself. Where it can't
+// (it takes root, and Linux 6.9) it asks us, as for any other.
+type passedHandle struct{ *readHandle }
+
+var _ = (gofuse.FilePassthroughFder)(passedHandle{})
+
+func (h passedHandle) PassthroughFd() (int, bool) {
+	h.node.mu.Lock()
+	defer h.node.mu.Unlock()
+	return int(h.node.modes.backing.Fd()), true
+}
+
+func (h passedHandle) Release(ctx context.Context) syscall.Errno {
+	h.node.mu.Lock()
+	m := &h.node.modes
+	if m.through--; m.through == 0 {
+		m.release()
+		*m = ioModes{cached: m.cached}
+	}
+	h.node.mu.Unlock()
+	_ = h.reader.Close() // it has nothing to lose
+	return 0
+}
+
+// openMode makes a handle of a reader, and the flags that go with it.
+func (n *imageNode) openMode(r *cache.Reader, version string) (gofuse.FileHandle, uint32) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h := &readHandle{node: n, reader: r}
+	m := &n.modes
+	if m.through == 0 && m.cached == 0 && n.vol.passthrough {
+		if f, release, ok := r.Backing(); ok {
+			*m = ioModes{backing: f, release: release, version: version}
+		}
+	}
+	switch {
+	case m.backing != nil && m.version == version:
+		m.through++
+		return passedHandle{h}, n.pageCache(version)
+	case m.through > 0: // another version is; see ioModes
+		h.direct = true
+		return h, fuse.FOPEN_DIRECT_IO
+	}
+	m.cached++
+	return h, n.pageCache(version)
+}
+
+// writeMode returns the flags with which a file can be opened for writing now, and
+// whether it counts as cached.
+func (n *imageNode) writeMode() (flags uint32, cached bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.modes.through > 0 {
+		return fuse.FOPEN_DIRECT_IO, false
+	}
+	n.modes.cached++
+	return 0, true
+}
+
+// endCached ends a handle that counts as cached.
+func (n *imageNode) endCached() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.modes.cached--
+}
+
+var _ = (gofuse.FileLseeker)((*readHandle)(nil))
+
+// Lseek finds what is known to be zeros: what is on disk in the cache.
+func (h *readHandle) Lseek(_ context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
+	seek := h.reader.SeekData
+	if whence == unix.SEEK_HOLE {
+		seek = h.reader.SeekHole
+	}
+	at, err := seek(int64(off))
+	if err == io.EOF {
+		return 0, syscall.ENXIO
+	}
+	return uint64(at), 0
+}
