@@ -103,7 +103,3 @@ func pagesOf(from, to int64) pageSet {
 }
 
 func (s pageSet) count() int { return bits.OnesCount32(uint32(s)) }
-
-// first and end are the range [first, end) of pages that the set lies in.
-func (s pageSet) first() int64 { return int64(bits.TrailingZeros32(uint32(s))) }
-func (s pageSet) end() int64   { return int64(bits.Len32(uint32(s))) }

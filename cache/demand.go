@@ -51,11 +51,11 @@ func (r *Reader) demand(d demand, batch []part) (own []*fetch, err error) {
 		case missing == 0:
 			r.cache.counts.hits.Add(1)
 			r.cache.counts.fromMemory.Add(to - from)
-			r.consumed(i)
+			r.consumed(d, i)
 		case !d.fresh && r.onDisk(i*chunkBytes+from, i*chunkBytes+to):
 			r.cache.counts.hits.Add(1)
 			r.cache.counts.fromDisk.Add(to - from)
-			r.consumed(i)
+			r.consumed(d, i)
 			p = part{disk: true}
 		default:
 			r.cache.counts.misses.Add(1)
@@ -86,8 +86,12 @@ func (r *Reader) lookup(i int64, want pageSet) (part, pageSet) {
 	return part{}, missing
 }
 
-// consumed tells the streams that ran ahead past chunk i that a reader is there now.
-func (r *Reader) consumed(i int64) {
+// consumed tells the streams that ran ahead past chunk i that a reader is there now. One
+// that only happens to be there doesn't make them go on, unless they are for all.
+func (r *Reader) consumed(d demand, i int64) {
+	if !d.sequential && r.cache.origin.known() == rangesHonoured {
+		return
+	}
 	for _, s := range r.streams {
 		if s.wanted <= i && i < s.pos {
 			s.want(i)
@@ -120,11 +124,11 @@ func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
 		return part{fetch: f}
 	}
 	s := r.approaching(i, nil, 2*(d.end-d.off)/chunkBytes)
+	alone := !d.sequential && r.cache.origin.known() == rangesHonoured
 	switch {
-	case s != nil:
-	case !d.sequential && r.cache.origin.known() == rangesHonoured:
+	case alone && (s == nil || i > s.pos+1): // a stream is for whoever goes its way
 		return part{fetch: r.fetchToo(own, lo, hi)}
-	default:
+	case s == nil:
 		begin, end := r.extent(d, i)
 		s = r.start(d.run, begin, end)
 		s.planned = d.sequential && d.run.lanes.n > 1

@@ -108,11 +108,12 @@ func (r *Reader) keepPages(lo int64, data []byte) {
 		i, at := lo/chunkBytes, lo%chunkBytes
 		n := min(int64(len(data)), r.chunkLen(i)-at)
 		if n == r.chunkLen(i) {
-			c := newChunk(data[:n:n])
-			r.keep(i, c)
+			c := r.cache.memory.buffer(n)
+			copy(c.data, data)
+			r.keep(i, c, false)
 			c.release()
 		} else {
-			r.cache.memory.addPages(r.chunkKey(i), r.chunkLen(i), at/pageBytes, data[:n:n])
+			r.cache.memory.addPages(r.chunkKey(i), at/pageBytes, data[:n:n])
 			r.spill(data[:n:n], nil, lo)
 		}
 		data, lo = data[n:], lo+n

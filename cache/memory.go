@@ -20,7 +20,8 @@ type memory struct {
 	pool  pool
 
 	mu        sync.Mutex
-	lru       *simplelru.LRU[chunkKey, *entry]
+	lru       *simplelru.LRU[chunkKey, *entry] // whole chunks
+	pages     *simplelru.LRU[chunkKey, *entry] // chunks of which some pages are there
 	passed    passedOnes
 	bytes     int64 // kept
 	heap      int64 // of those, in buffers that are not the pool's
@@ -28,20 +29,24 @@ type memory struct {
 	unread    int64 // bytes that were fetched, and evicted before anybody read them
 }
 
-// entry is what is known of one chunk: the whole, or some pages.
+// entry is what is there of one chunk: the whole, or some pages.
 type entry struct {
 	whole  *chunk
-	pages  *[chunkPages][]byte // nil if whole is not
-	have   pageSet
-	unread pageSet // fetched, and not read yet
+	unread pageSet // of whole, fetched ahead
+
+	pages *[chunkPages][]byte // nil if whole is not
+	have  pageSet
 }
 
-func newMemory(limit int64) *memory {
+func newMemory(limit int64) *memory { return &memory{limit: limit, lru: newLRU(), pages: newLRU()} }
+
+// newLRU returns a table without a bound of its own.
+func newLRU() *simplelru.LRU[chunkKey, *entry] {
 	lru, err := simplelru.NewLRU[chunkKey, *entry](math.MaxInt, nil)
 	if err != nil {
 		panic(err) // only for a size < 1
 	}
-	return &memory{limit: limit, lru: lru}
+	return lru
 }
 
 // buffer returns a chunk of n bytes to be filled, for which others are evicted.
@@ -57,42 +62,40 @@ func (m *memory) buffer(n int64) *chunk {
 func (m *memory) view(k chunkKey, want pageSet) (part, pageSet) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, ok := m.lru.Get(k)
-	if !ok {
-		return part{}, want
-	}
-	if missing := want &^ e.have; missing != 0 {
-		return part{}, missing
-	}
-	e.unread &^= want
-	if e.whole != nil {
+	if e, ok := m.lru.Get(k); ok {
+		e.unread &^= want
 		return part{chunk: e.whole.hold(), data: e.whole.data}, 0
 	}
-	return part{pages: e.pages[want.first():want.end()], first: want.first()}, 0
+	if e, ok := m.pages.Get(k); ok {
+		want &^= e.have
+		if want == 0 {
+			return part{pages: e.pages}, 0
+		}
+	}
+	return part{}, want
 }
 
 // has tells whether the whole chunk is there.
 func (m *memory) has(k chunkKey) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, ok := m.lru.Peek(k)
-	return ok && e.whole != nil
+	return m.lru.Contains(k)
 }
 
 // peek takes hold of a whole chunk, if it is there. That isn't a read of it.
 func (m *memory) peek(k chunkKey) *chunk {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e, ok := m.lru.Peek(k); ok && e.whole != nil {
+	if e, ok := m.lru.Peek(k); ok {
 		return e.whole.hold()
 	}
 	return nil
 }
 
 // add keeps a whole chunk, which it takes hold of. One that never fits isn't kept.
-func (m *memory) add(k chunkKey, c *chunk, fetched bool) {
-	e := &entry{whole: c, have: allPages}
-	if fetched {
+func (m *memory) add(k chunkKey, c *chunk, ahead bool) {
+	e := &entry{whole: c}
+	if ahead {
 		e.unread = pagesOf(0, int64(len(c.data)))
 	}
 	if isZero(c.data) {
@@ -103,86 +106,94 @@ func (m *memory) add(k chunkKey, c *chunk, fetched bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if old, ok := m.lru.Peek(k); ok {
-		e.unread &= old.unread | ^old.have
-		m.remove(k, old)
+		e.unread &= old.unread
 	}
-	m.keep(k, e)
-}
-
-// addPages keeps pages of a chunk of length bytes: data are the bytes from the page
-// first on, and belong to nobody else.
-func (m *memory) addPages(k chunkKey, length, first int64, data []byte) {
-	got := pagesOf(first*pageBytes, first*pageBytes+int64(len(data)))
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e := &entry{pages: new([chunkPages][]byte)}
-	if old, ok := m.lru.Peek(k); ok {
-		if old.whole != nil {
-			return
-		}
-		e.have, e.unread, *e.pages = old.have, old.unread, *old.pages // who views the old keeps it
-		m.remove(k, old)
-	}
-	e.unread |= got &^ e.have
-	e.have |= got
-	for i := first; len(data) > 0; i++ {
-		n := min(pageBytes, len(data))
-		e.pages[i], data = data[:n:n], data[n:]
-	}
-	if e.have == pagesOf(0, length) {
-		e.whole, e.pages, e.have = newChunk(bytes.Join(e.pages[:], nil)), nil, allPages
-	}
-	m.keep(k, e)
-}
-
-// keep adds an entry to the table, if there can be room for it. m.mu is held, as for
-// all that follow.
-func (m *memory) keep(k chunkKey, e *entry) {
+	m.remove(k)
 	m.heap += e.heap()
 	m.bytes += e.bytes()
 	m.makeRoom(0)
 	m.lru.Add(k, e)
 	if m.over(0) {
-		m.evict(k, e)
+		m.evict(k)
+	}
+}
+
+// addPages keeps pages of a chunk, for which somebody asked: data are the bytes from the
+// page first on, and belong to nobody else. They are in the heap, where garbage takes as
+// much again, and the kernel has them too: they get a quarter of the memory.
+func (m *memory) addPages(k chunkKey, first int64, data []byte) {
+	got := pagesOf(first*pageBytes, first*pageBytes+int64(len(data)))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.lru.Contains(k) {
+		return
+	}
+	e := &entry{pages: new([chunkPages][]byte), have: got}
+	if old, ok := m.pages.Peek(k); ok {
+		e.have |= old.have
+		*e.pages = *old.pages // who views the old keeps it
+		m.remove(k)
+	}
+	for i := first; len(data) > 0; i++ {
+		n := min(pageBytes, len(data))
+		e.pages[i], data = data[:n:n], data[n:]
+	}
+	m.heap += e.heap()
+	m.bytes += e.bytes()
+	m.pages.Add(k, e)
+	m.makeRoom(0)
+	for m.heap > m.limit/4 && m.pages.Len() > 0 {
+		oldest, _, _ := m.pages.GetOldest()
+		m.evict(oldest)
 	}
 }
 
 func (m *memory) over(more int64) bool { return m.pool.inUse.Load()+m.heap+more > m.limit }
 
-// makeRoom evicts until so many bytes more fit, or nothing is left.
+// makeRoom evicts until so many bytes more fit, or nothing is left. m.mu is held, as for
+// all that follow.
 func (m *memory) makeRoom(more int64) {
 	for m.over(more) {
-		k, e, ok := m.victim()
+		k, ok := m.victim()
 		if !ok {
 			return
 		}
-		m.evict(k, e)
+		m.evict(k)
 	}
 }
 
 // victim returns what is to go next: a chunk that a pass over a large object has left
 // behind, or the least recently used.
-func (m *memory) victim() (chunkKey, *entry, bool) {
+func (m *memory) victim() (chunkKey, bool) {
 	for m.passed.len() > m.spare() {
-		k := m.passed.pop()
-		if e, ok := m.lru.Peek(k); ok {
-			return k, e, true
+		if k := m.passed.pop(); m.lru.Contains(k) {
+			return k, true
 		}
 	}
-	return m.lru.GetOldest()
+	if k, _, ok := m.lru.GetOldest(); ok {
+		return k, true
+	}
+	k, _, ok := m.pages.GetOldest()
+	return k, ok
 }
 
-func (m *memory) evict(k chunkKey, e *entry) {
+func (m *memory) evict(k chunkKey) {
 	m.evictions++
-	m.unread += int64(e.unread.count()) * pageBytes
-	m.remove(k, e)
+	if e, ok := m.lru.Peek(k); ok {
+		m.unread += int64(e.unread.count()) * pageBytes
+	}
+	m.remove(k)
 }
 
-func (m *memory) remove(k chunkKey, e *entry) {
-	m.lru.Remove(k)
-	m.bytes -= e.bytes()
-	m.heap -= e.heap()
-	e.whole.release()
+func (m *memory) remove(k chunkKey) {
+	for _, lru := range []*simplelru.LRU[chunkKey, *entry]{m.lru, m.pages} {
+		if e, ok := lru.Peek(k); ok {
+			lru.Remove(k)
+			m.bytes -= e.bytes()
+			m.heap -= e.heap()
+			e.whole.release()
+		}
+	}
 }
 
 // forget drops all chunks of a content, of which there are so many.
@@ -190,10 +201,7 @@ func (m *memory) forget(content string, chunks int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range chunks {
-		k := chunkKey{content, i}
-		if e, ok := m.lru.Peek(k); ok {
-			m.remove(k, e)
-		}
+		m.remove(chunkKey{content, i})
 	}
 }
 
@@ -206,9 +214,7 @@ func (m *memory) rename(from, to chunkKey) {
 		return
 	}
 	m.lru.Remove(from)
-	if old, ok := m.lru.Peek(to); ok {
-		m.remove(to, old)
-	}
+	m.remove(to)
 	m.lru.Add(to, e)
 }
 

@@ -14,8 +14,7 @@ type part struct {
 	chunk *chunk // in hand, and held
 	data  []byte // of chunk
 
-	pages [][]byte // in hand, from page first on
-	first int64
+	pages *[chunkPages][]byte // in hand, those that are wanted
 
 	wait  *wait  // for a stream to pass the chunk
 	fetch *fetch // of bytes that the part lies in, by this read or another
@@ -52,7 +51,7 @@ func (p *part) copyTo(ctx context.Context, r *Reader, dst []byte, i, off int64) 
 	case p.chunk != nil:
 		copy(dst, p.data[off:])
 	case p.pages != nil:
-		copyPages(dst, p.pages, off-p.first*pageBytes)
+		copyPages(dst, p.pages[off/pageBytes:], off%pageBytes)
 	case p.fetch != nil:
 		return p.fetch.copyTo(ctx, dst, i*chunkBytes+off)
 	case p.disk:
@@ -70,6 +69,9 @@ func (p *part) copyTo(ctx context.Context, r *Reader, dst []byte, i, off int64) 
 
 func copyPages(dst []byte, pages [][]byte, skip int64) {
 	for _, page := range pages {
+		if len(dst) == 0 {
+			return
+		}
 		n := copy(dst, page[skip:])
 		dst, skip = dst[n:], 0
 	}

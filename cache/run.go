@@ -12,6 +12,9 @@ const (
 	nearBytes  = 256 << 10
 	nearChunks = nearBytes / chunkBytes
 
+	// inFlightBytes is the least size of such requests.
+	inFlightBytes = 64 << 10
+
 	// farBytes is the same once a reader has come some way: requests are larger then.
 	farBytes = 4 << 20
 
@@ -36,15 +39,28 @@ type run struct {
 // length is how many bytes it has come.
 func (u *run) length() int64 { return u.end - u.begin }
 
-// isNext tells whether a read of [off, end) goes on where u is: the kernel keeps some
-// requests of one size in flight, not always in order.
+// isNext tells whether a read of [off, end) goes on where u is. The kernel keeps some
+// large requests of a reader that has come some way in flight, not always in order; all
+// others begin where the one before ended.
 func (u *run) isNext(off, end int64) bool {
-	reach := reachOf(end - off)
+	n := end - off
+	if off == u.end {
+		return true
+	}
+	if n < inFlightBytes || u.begin > 0 && u.length() < 2*n {
+		return false
+	}
+	reach := reachOf(n)
 	if u.length() > farBytes {
 		reach = farBytes
 	}
 	back := min(reach, max(nearBytes, u.length()))
 	return off-reach <= u.end && u.end <= off+back
+}
+
+// isStart tells whether a read is the first of somebody who reads from the start.
+func isStart(off, end int64) bool {
+	return off == 0 || end-off >= inFlightBytes && off <= reachOf(end-off)
 }
 
 func reachOf(n int64) int64 { return max(nearBytes, min(2*n, farBytes)) }
@@ -59,7 +75,7 @@ func (h *history) follow(off, end int64) (u *run, from int64, sequential bool) {
 	at := slices.IndexFunc(h.runs[:], func(u *run) bool {
 		return u != nil && u.isNext(off, end)
 	})
-	if from, sequential = off, off <= reachOf(end-off); sequential {
+	if from, sequential = off, isStart(off, end); sequential {
 		from = 0
 	}
 	if at < 0 {

@@ -126,7 +126,7 @@ func (s *stream) pass(i int64, c *chunk) {
 	last.chunk.release() // which may be what makes room
 	last.chunk = nil
 	r.mu.Unlock()
-	r.keep(i, c)
+	r.keep(i, c, true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.pos = i + 1
@@ -140,10 +140,11 @@ func (s *stream) pass(i int64, c *chunk) {
 	}
 }
 
-// keep puts a whole chunk that was fetched where later reads find it.
-func (r *Reader) keep(i int64, c *chunk) {
+// keep puts a whole chunk where later reads find it: one that was fetched ahead of who
+// may want it, or just for a read.
+func (r *Reader) keep(i int64, c *chunk, ahead bool) {
 	r.pass.feed(i, c) // first, so that who reads the last chunk waits for the judgement
-	r.cache.memory.add(r.chunkKey(i), c, true)
+	r.cache.memory.add(r.chunkKey(i), c, ahead)
 	if r.pass.isBad() {
 		r.cache.memory.forget(r.key.Content, r.chunks)
 		return

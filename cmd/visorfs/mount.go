@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -197,6 +199,7 @@ output says when the mount is ready.
 
 // runMount mounts, says ready, and serves until the mount ends or ctx does.
 func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *mountFlags, dir string, ready func() string) error {
+	boundHeap(int64(m.memory))
 	logger := newLogger(m.debug)
 	o, err := m.fsOptions(client, logger)
 	if err != nil {
@@ -228,6 +231,15 @@ func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *m
 	}
 	<-ended
 	return nil
+}
+
+// boundHeap has garbage collected before it takes as much memory as the cache, of which
+// at most a quarter is in the heap. What GOMEMLIMIT says stays.
+func boundHeap(cached int64) {
+	const others = 32 << 20
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(cached/4 + others)
+	}
 }
 
 // graceful returns a context that ends after a while, or at a second signal.
