@@ -21,7 +21,7 @@ const (
 
 	// streamWindow is how far a single stream runs ahead. It goes on while the reader
 	// reads, so that more only leaves the processor's cache.
-	streamWindow = 8 << 20
+	streamWindow = 4 << 20
 )
 
 // Key names bytes that never change.

@@ -16,14 +16,15 @@ type fetch struct {
 	err    error
 }
 
-func (f *fetch) copyTo(ctx context.Context, dst []byte, off int64) error {
+// addTo adds the bytes [lo, hi) of the object to a view.
+func (f *fetch) addTo(ctx context.Context, v *View, lo, hi int64) error {
 	select {
 	case <-f.done:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	if f.err == nil {
-		copy(dst, f.data[off-f.lo:])
+		v.add(f.data[lo-f.lo : hi-f.lo])
 	}
 	return f.err
 }

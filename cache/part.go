@@ -43,36 +43,42 @@ func (p *part) await(ctx context.Context) {
 	}
 }
 
-// copyTo fills dst with the bytes from off of chunk i. It waits for them, if it must, and
-// returns errAgain or errNotOnDisk when they were promised and did not come. It doesn't release a part
-// that fails.
-func (p *part) copyTo(ctx context.Context, r *Reader, dst []byte, i, off int64) error {
+// addTo adds the bytes from off of chunk i to a view, as many as p has. It waits for them,
+// if it must; what is on disk it reads into p. The error is errAgain or errNotOnDisk when
+// they were promised and did not come. A part that fails is not released.
+func (p *part) addTo(ctx context.Context, r *Reader, v *View, scratch []byte, i, off int64) error {
+	end := off + int64(len(scratch))
 	switch {
 	case p.chunk != nil:
-		copy(dst, p.data[off:])
 	case p.pages != nil:
-		copyPages(dst, p.pages[off/pageBytes:], off%pageBytes)
+		addPages(v, p.pages, off, end)
+		return nil
 	case p.fetch != nil:
-		return p.fetch.copyTo(ctx, dst, i*chunkBytes+off)
+		return p.fetch.addTo(ctx, v, i*chunkBytes+off, i*chunkBytes+end)
 	case p.disk:
-		return r.readDisk(dst, i*chunkBytes+off)
+		if err := r.readDisk(scratch, i*chunkBytes+off); err != nil {
+			return err
+		}
+		v.add(scratch)
+		return nil
 	default:
 		c, err := p.wait.get(ctx)
 		if err != nil {
 			return err
 		}
-		p.wait, p.chunk = nil, c
-		copy(dst, c.data[off:])
+		p.wait, p.chunk, p.data = nil, c, c.data
 	}
+	v.add(p.data[off:end])
+	v.chunks = append(v.chunks, p.chunk)
+	p.chunk = nil
 	return nil
 }
 
-func copyPages(dst []byte, pages [][]byte, skip int64) {
-	for _, page := range pages {
-		if len(dst) == 0 {
-			return
-		}
-		n := copy(dst, page[skip:])
-		dst, skip = dst[n:], 0
+func addPages(v *View, pages *[chunkPages][]byte, off, end int64) {
+	for off < end {
+		page, at := pages[off/pageBytes], off%pageBytes
+		n := min(end-off, pageBytes-at)
+		v.add(page[at : at+n])
+		off += n
 	}
 }

@@ -1,8 +1,8 @@
 package cache
 
-// spareChunks is how far behind a pass chunks are spared: 8 MiB, for readers that follow
+// spareChunks is how far behind a pass chunks are spared: 2 MiB, for readers that follow
 // each other closely. More would leave the processor's cache before it is used again.
-const spareChunks = 64
+const spareChunks = 16
 
 // passedOnes are chunks that one pass over an object larger than the memory has read:
 // keeping them would push out what is read again, and itself last until the next pass

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"sync"
 	"sync/atomic"
@@ -71,49 +70,25 @@ func newReader(c *Cache, o Object) *Reader {
 // Size returns the object's size in bytes.
 func (r *Reader) Size() int64 { return r.size }
 
-// ReadAt reads len(p) bytes from off, as io.ReaderAt does: fewer only with an error,
-// which is io.EOF at the end of the object. It returns ctx's error as soon as ctx ends
-// while it waits, fs.ErrClosed after the last Close, and otherwise what the source said.
-func (r *Reader) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
-	switch {
-	case off < 0:
-		return 0, fmt.Errorf("read %s at %d: %w", r.key.ID, off, fs.ErrInvalid)
-	case len(p) == 0:
-		return 0, nil
-	case off >= r.size:
-		return 0, io.EOF
-	}
-	var atEnd error
-	if left := r.size - off; int64(len(p)) > left {
-		p, atEnd = p[:left], io.EOF
-	}
-	n, err := r.read(ctx, p, off)
-	if err == nil {
-		err = atEnd
-	}
-	return n, err
-}
-
-// read fills p, which lies within the object and isn't empty.
-func (r *Reader) read(ctx context.Context, p []byte, off int64) (int, error) {
+// read adds len(p) bytes, which lie within the object, to a view.
+func (r *Reader) read(ctx context.Context, v *View, p []byte, off int64) error {
 	d := r.plan(off, off+int64(len(p)))
-	for n := 0; ; {
-		m, err := r.readBatch(ctx, d, p[n:], off+int64(n))
-		n += m
+	for {
+		err := r.readBatch(ctx, d, v, p[v.size:], off+int64(v.size))
 		switch {
 		case errors.Is(err, errNotOnDisk):
 			d.fresh, err = true, nil
 		case errors.Is(err, errAgain):
 			err = ctx.Err()
 		}
-		if err != nil || n == len(p) {
-			return n, err
+		if err != nil || v.size == len(p) {
+			return err
 		}
 	}
 }
 
-// readBatch reads the first chunks of what p is to be filled with, from off on.
-func (r *Reader) readBatch(ctx context.Context, d demand, p []byte, off int64) (int, error) {
+// readBatch adds the first chunks of what is wanted, from off on.
+func (r *Reader) readBatch(ctx context.Context, d demand, v *View, p []byte, off int64) error {
 	var parts [batchChunks]part
 	first := off / chunkBytes
 	last := min((off+int64(len(p))-1)/chunkBytes, first+batchChunks-1)
@@ -121,35 +96,34 @@ func (r *Reader) readBatch(ctx context.Context, d demand, p []byte, off int64) (
 	batch := parts[:last-first+1]
 	own, err := r.demand(d, batch)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	r.carry(ctx, own)
-	return r.collect(ctx, batch, p[:d.end-off], off)
+	return r.collect(ctx, batch, v, p[:d.end-off], off)
 }
 
-// collect copies the parts to p when the last of them has come, which spares waking the
-// reader for each.
-func (r *Reader) collect(ctx context.Context, batch []part, p []byte, off int64) (n int, err error) {
+// collect adds the parts to the view when the last of them has come, which spares waking
+// the reader for each.
+func (r *Reader) collect(ctx context.Context, batch []part, v *View, p []byte, off int64) error {
 	for j := len(batch) - 1; j >= 0; j-- {
 		batch[j].await(ctx)
 	}
 	if off/chunkBytes+int64(len(batch)) == r.chunks {
 		if err := r.pass.await(ctx); err != nil {
 			r.leave(batch)
-			return 0, err
+			return err
 		}
 	}
 	for j := range batch {
 		i, at := off/chunkBytes, off%chunkBytes
-		m := min(int64(len(p)-n), chunkBytes-at)
-		if err := batch[j].copyTo(ctx, r, p[n:n+int(m)], i, at); err != nil {
+		n := min(int64(len(p)), chunkBytes-at)
+		if err := batch[j].addTo(ctx, r, v, p[:n], i, at); err != nil {
 			r.leave(batch[j:])
-			return n, err
+			return err
 		}
-		batch[j].release()
-		n, off = n+int(m), off+m
+		p, off = p[n:], off+n
 	}
-	return n, nil
+	return nil
 }
 
 // Close ends one use of the Reader. The last one ends its streams and fetches, waits

@@ -125,8 +125,9 @@ func (s *stream) pass(i int64, c *chunk) {
 	last := &s.passed[i%nearChunks]
 	last.chunk.release() // which may be what makes room
 	last.chunk = nil
+	_, wanted := r.waits[i]
 	r.mu.Unlock()
-	r.keep(i, c, true)
+	r.keep(i, c, !wanted)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.pos = i + 1

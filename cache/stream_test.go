@@ -70,7 +70,7 @@ func TestStreamRunsAheadByItsWindowOnly(t *testing.T) {
 			s.check(t, r, off, chunkBytes)
 			synctest.Wait()
 			wantCount(t, "bytes ahead", s.served.Load()-off-chunkBytes, window)
-			window = min(2*window, 8<<20)
+			window = min(2*window, 4<<20)
 		}
 		wantCount(t, "opens", s.opens.Load(), 1)
 	})

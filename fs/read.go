@@ -78,15 +78,37 @@ var _ = (gofuse.FileReader)((*readHandle)(nil))
 func (h *readHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	req := begin(ctx)
 	defer req.done()
-	n, err := h.reader.ReadAt(req, dest, off)
+	view, err := h.reader.View(req, dest, off)
 	if errors.Is(err, cache.ErrCorrupt) {
 		h.node.coolDown()
 	}
 	if err != nil && err != io.EOF {
+		view.Release()
 		return nil, h.node.errno("read", explain(err, h.reader.Size()))
 	}
-	return fuse.ReadResultData(dest[:n]), 0
+	if view.Size() == 0 {
+		return fuse.ReadResultData(nil), 0
+	}
+	return viewResult{view}, 0
 }
+
+// viewResult hands bytes to the kernel from where the cache has them.
+type viewResult struct{ *cache.View }
+
+var _ = (fuse.ReadResult)(viewResult{})
+
+func (v viewResult) Bytes(buf []byte) ([]byte, fuse.Status) {
+	buf = buf[:0]
+	for _, s := range v.View.Slices() {
+		buf = append(buf, s...)
+	}
+	return buf, fuse.OK
+}
+
+// Slices has go-fuse write them without a copy.
+func (v viewResult) Slices() ([][]byte, fuse.Status) { return v.View.Slices(), fuse.OK }
+
+func (v viewResult) Done() { v.Release() }
 
 // explain says what a body means that ended early each time it was asked for.
 func explain(err error, size int64) error {

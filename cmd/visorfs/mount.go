@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -200,6 +201,7 @@ output says when the mount is ready.
 // runMount mounts, says ready, and serves until the mount ends or ctx does.
 func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *mountFlags, dir string, ready func() string) error {
 	boundHeap(int64(m.memory))
+	addProcessor()
 	logger := newLogger(m.debug)
 	o, err := m.fsOptions(client, logger)
 	if err != nil {
@@ -239,6 +241,14 @@ func boundHeap(cached int64) {
 	const others = 32 << 20
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(cached/4 + others)
+	}
+}
+
+// addProcessor makes room for the goroutine that waits in the kernel for the next
+// request: Go takes its processor for busy. What GOMAXPROCS says stays.
+func addProcessor() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 }
 
