@@ -89,6 +89,7 @@ func (r *Reader) lookup(i int64, want pageSet) (part, pageSet) {
 // consumed tells the streams that ran ahead past chunk i that a reader is there now. One
 // that only happens to be there doesn't make them go on, unless they are for all.
 func (r *Reader) consumed(d demand, i int64) {
+	r.sweep.read(i)
 	if !d.sequential && r.cache.origin.known() == rangesHonoured {
 		return
 	}
@@ -115,6 +116,7 @@ func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
 	}
 	if w := r.waits[i]; w != nil {
 		w.waiters++
+		w.need = max(w.need, to)
 		w.stream.want(i)
 		return part{wait: w, run: d.run}
 	}
@@ -127,6 +129,7 @@ func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
 	alone := !d.sequential && r.cache.origin.known() == rangesHonoured
 	switch {
 	case alone && (s == nil || i > s.pos+1): // a stream is for whoever goes its way
+		r.missed(i)
 		return part{fetch: r.fetchToo(own, lo, hi)}
 	case s == nil:
 		begin, end := r.extent(d, i)
@@ -134,7 +137,7 @@ func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
 		s.planned = d.sequential && d.run.lanes.n > 1
 	}
 	s.want(i)
-	return part{wait: r.join(s, i), run: d.run}
+	return part{wait: r.join(s, i, to), run: d.run}
 }
 
 // approaching returns the live stream, other than not, that passes chunk i next. It may
@@ -153,6 +156,7 @@ func (r *Reader) approaching(i int64, not *stream, inFlight int64) *stream {
 func (r *Reader) extent(d demand, i int64) (begin, end int64) {
 	switch {
 	case r.cache.origin.known() == rangesIgnored:
+		r.sayAgain()
 		return 0, r.chunks
 	case d.sequential:
 		begin = max(min(d.from, i), i-nearChunks)
@@ -167,6 +171,14 @@ func (r *Reader) extent(d demand, i int64) (begin, end int64) {
 		end++
 	}
 	return i, end
+}
+
+// sayAgain says once that a source without ranges has to send everything once more.
+func (r *Reader) sayAgain() {
+	if r.passes++; r.passes == 2 {
+		r.cache.opts.Logger.Info("the server ignores ranges, and the cache does not hold the image: it is fetched from the start again; a larger --memory or a --cache-dir spares that",
+			"id", r.key.ID, "size", r.size)
+	}
 }
 
 // known tells whether chunk i is there, or on its way by a stream other than not.

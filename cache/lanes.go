@@ -51,6 +51,10 @@ func (r *Reader) extend(d demand) {
 
 // advance starts lanes while there are too few of them and the window has room.
 func (r *Reader) advance(u *run) {
+	if u == &r.sweep.run {
+		r.sweepOn()
+		return
+	}
 	if u.lanes.n < 2 {
 		return
 	}

@@ -38,10 +38,12 @@ type Reader struct {
 	mu      sync.Mutex // before memory.mu and origin.mu
 	closed  bool
 	recent  history
+	sweep   sweep
 	streams []*stream       // those that can still be asked
 	waits   map[int64]*wait // by chunk
 	fetches []*fetch        // under way
 	failed  failure
+	passes  int // over a source without ranges
 }
 
 func newReader(c *Cache, o Object) *Reader {

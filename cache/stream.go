@@ -1,11 +1,16 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
 	"time"
 )
+
+// headBytes is what a first small read is answered with: 16 KiB, what the kernel makes of
+// one of 4 KiB.
+const headBytes = 16 << 10
 
 // stream is one body, or several in a row where they break, moving forward over chunks
 // [begin, end). Its goroutine runs run; everybody else only touches the guarded fields.
@@ -81,11 +86,34 @@ func (s *stream) flow() error {
 			return s.ctx.Err()
 		}
 		c := s.r.cache.memory.buffer(s.r.chunkLen(i))
-		if err := s.feed.fill(s.ctx, c.data); err != nil {
+		if err := s.fill(i, c.data); err != nil {
 			c.release()
 			return err
 		}
 		s.pass(i, c)
+	}
+}
+
+// fill reads chunk i. Who waits for no more than the start of a stream's first chunk gets
+// that before the rest has come.
+func (s *stream) fill(i int64, data []byte) error {
+	if i == s.begin && len(data) > headBytes {
+		if err := s.feed.fill(s.ctx, data[:headBytes]); err != nil {
+			return err
+		}
+		s.passHead(i, data[:headBytes])
+		data = data[headBytes:]
+	}
+	return s.feed.fill(s.ctx, data)
+}
+
+func (s *stream) passHead(i int64, head []byte) {
+	s.r.mu.Lock()
+	defer s.r.mu.Unlock()
+	if w := s.r.waits[i]; w != nil && w.need <= headBytes {
+		c := newChunk(bytes.Clone(head))
+		s.r.settle(w, c, nil)
+		c.release()
 	}
 }
 
@@ -134,6 +162,9 @@ func (s *stream) pass(i int64, c *chunk) {
 	if s.run != nil {
 		s.run.lanes.bytes += int64(len(c.data))
 		s.handOver()
+	}
+	if s.run == &r.sweep.run {
+		r.sweep.swept(i, r.chunks, wanted)
 	}
 	last.index, last.chunk = i, c
 	if w := r.waits[i]; w != nil {

@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 )
 
@@ -10,12 +12,13 @@ import (
 type wait struct {
 	index int64
 	done  chan struct{} // closed when chunk or err is set
-	chunk *chunk        // held once for each waiter
+	chunk *chunk        // held once for each waiter; at least the bytes that they need
 	err   error
 
 	// guarded by Reader.mu
 	stream  *stream
 	waiters int
+	need    int64 // bytes of the chunk
 	settled bool
 }
 
@@ -34,6 +37,10 @@ func (w *wait) get(ctx context.Context) (*chunk, error) {
 // wait as long again, two or three times over.
 const afterFailure = 250 * time.Millisecond
 
+// afterShort is the same where the source has fewer bytes than it said, which took
+// seconds of asking to be sure of.
+const afterShort = 10 * time.Second
+
 // failure is what the latest waits failed with.
 type failure struct {
 	err         error
@@ -51,7 +58,11 @@ func (f *failure) add(i int64, err error) {
 
 // of returns the error of a chunk that failed just now.
 func (f *failure) of(i int64) error {
-	if f.err == nil || i < f.first || i > f.last || time.Since(f.at) > afterFailure {
+	lasts := afterFailure
+	if errors.Is(f.err, io.ErrUnexpectedEOF) {
+		lasts = afterShort
+	}
+	if f.err == nil || i < f.first || i > f.last || time.Since(f.at) > lasts {
 		return nil
 	}
 	return f.err
@@ -64,9 +75,10 @@ func failedWait(i int64, err error) *wait {
 	return w
 }
 
-// join adds one who waits for chunk i, which s will pass. r.mu is held.
-func (r *Reader) join(s *stream, i int64) *wait {
-	w := &wait{index: i, done: make(chan struct{}), stream: s, waiters: 1}
+// join adds one who waits for the first need bytes of chunk i, which s will pass. r.mu is
+// held.
+func (r *Reader) join(s *stream, i, need int64) *wait {
+	w := &wait{index: i, done: make(chan struct{}), stream: s, waiters: 1, need: need}
 	r.waits[i] = w
 	s.addWaiting(1)
 	return w

@@ -29,6 +29,7 @@ func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *
 	n := &imageNode{vol: d.vol}
 	n.draft = newDraft(n, p, nil, fields)
 	n.draft.handles = 1
+	n.modes.cached = 1
 	inode := d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG})
 	h := newWriteHandle(ctx, n, n.draft)
 	d.vol.pin(p, n)

@@ -18,7 +18,10 @@ var (
 	errFailedImage = errors.New("the image's upload failed: it has no data (write it again, or remove it)")
 	errPermission  = errors.New("only the server changes this attribute")
 	errUnsupported = errors.New("not supported yet")
-	errReadBack    = fmt.Errorf("reading a file that is being written: %w (close it first)", errUnsupported)
+
+	errPassedThrough = errors.New("a program has the image open, and the kernel reads it from the disk cache by itself; close it first, or mount with --no-passthrough")
+
+	errReadBack = fmt.Errorf("reading a file that is being written: %w (close it first)", errUnsupported)
 )
 
 // errnos maps errors to what a program sees; the first that fits counts.
@@ -30,6 +33,7 @@ var errnos = []struct {
 	{errKilled, syscall.EINTR},
 	{errStale, syscall.ESTALE},
 	{errBusy, syscall.EBUSY},
+	{errPassedThrough, syscall.EBUSY},
 	{errFailedImage, syscall.EIO},
 	{errPermission, syscall.EPERM},
 	{errUnsupported, syscall.EOPNOTSUPP},

@@ -159,7 +159,7 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 		if err != nil {
 			return nil, 0, n.errno("open for writing", err)
 		}
-		return h, h.flags, 0
+		return h, 0, 0
 	}
 	if d := n.currentDraft(); d != nil && d.dirty() {
 		return nil, 0, n.errno("open", errBusy)
@@ -172,7 +172,11 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 	if err != nil {
 		return nil, 0, n.errno("open", err)
 	}
-	h, fuseFlags := n.openMode(r, f.Image.Version())
+	h, fuseFlags, err := n.openMode(r, f.Image.Version())
+	if err != nil {
+		_ = r.Close() // it has nothing to lose
+		return nil, 0, n.errno("open", err)
+	}
 	return h, fuseFlags, 0
 }
 

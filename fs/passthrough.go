@@ -7,16 +7,15 @@ import (
 	"syscall"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"github.com/visorfs/visorfs/cache"
 )
 
 // ioModes counts how an inode is open. The kernel has it either cached, where reads come
-// through its pages and from us, or passed through, where it reads a file itself; it
-// refuses one while there is the other. Reads with FOPEN_DIRECT_IO go with both. It is
-// guarded by imageNode.mu.
+// through its pages and from us, or passed through, where it reads a file itself. While
+// there is one it refuses the other with EIO, which we forestall. It is guarded by
+// imageNode.mu.
 type ioModes struct {
 	cached  int
 	through int
@@ -52,7 +51,7 @@ func (h passedHandle) Release(ctx context.Context) syscall.Errno {
 }
 
 // openMode makes a handle of a reader, and the flags that go with it.
-func (n *imageNode) openMode(r *cache.Reader, version string) (gofuse.FileHandle, uint32) {
+func (n *imageNode) openMode(r *cache.Reader, version string) (gofuse.FileHandle, uint32, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	h := &readHandle{node: n, reader: r}
@@ -63,27 +62,25 @@ func (n *imageNode) openMode(r *cache.Reader, version string) (gofuse.FileHandle
 		}
 	}
 	switch {
-	case m.backing != nil && m.version == version:
+	case m.backing == nil:
+		m.cached++
+		return h, n.pageCache(version), nil
+	case m.version == version:
 		m.through++
-		return passedHandle{h}, n.pageCache(version)
-	case m.through > 0: // another version is; see ioModes
-		h.direct = true
-		return h, fuse.FOPEN_DIRECT_IO
+		return passedHandle{h}, n.pageCache(version), nil
 	}
-	m.cached++
-	return h, n.pageCache(version)
+	return nil, 0, errPassedThrough // another version is
 }
 
-// writeMode returns the flags with which a file can be opened for writing now, and
-// whether it counts as cached.
-func (n *imageNode) writeMode() (flags uint32, cached bool) {
+// writeMode counts a handle for writing, if there can be one now.
+func (n *imageNode) writeMode() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.modes.through > 0 {
-		return fuse.FOPEN_DIRECT_IO, false
+		return errPassedThrough
 	}
 	n.modes.cached++
-	return 0, true
+	return nil
 }
 
 // endCached ends a handle that counts as cached.

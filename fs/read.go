@@ -70,7 +70,6 @@ func (f final) Unwrap() error { return f.error }
 type readHandle struct {
 	node   *imageNode
 	reader *cache.Reader
-	direct bool // past the kernel's pages
 }
 
 var _ = (gofuse.FileReader)((*readHandle)(nil))
@@ -121,9 +120,7 @@ func explain(err error, size int64) error {
 var _ = (gofuse.FileReleaser)((*readHandle)(nil))
 
 func (h *readHandle) Release(context.Context) syscall.Errno {
-	if !h.direct {
-		h.node.endCached()
-	}
+	h.node.endCached()
 	_ = h.reader.Close() // it has nothing to lose
 	return 0
 }

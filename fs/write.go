@@ -16,9 +16,7 @@ import (
 type writeHandle struct {
 	node   *imageNode
 	draft  *draft
-	opener int    // process that opened the file; 0 when it is not known
-	flags  uint32 // for the kernel
-	cached bool   // counts as such among the node's ioModes
+	opener int // process that opened the file; 0 when it is not known
 
 	// epoch is the draft's at the time of the handle's first write; 0 before it. When
 	// somebody empties the file, what was written through it in an earlier epoch is
@@ -36,8 +34,12 @@ func (h *writeHandle) join(epoch int) bool {
 
 // openWriter opens an image for writing, in the draft that the node has or gets.
 func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle, error) {
+	if err := n.writeMode(); err != nil {
+		return nil, err
+	}
 	d, err := n.joinDraft(ctx)
 	if err != nil {
+		n.endCached()
 		return nil, err
 	}
 	h := newWriteHandle(ctx, n, d)
@@ -45,7 +47,7 @@ func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle,
 		return h, nil
 	}
 	if err := d.truncate(ctx, h, 0); err != nil {
-		h.endMode()
+		n.endCached()
 		n.leaveDraft(d)
 		return nil, err
 	}
@@ -53,15 +55,7 @@ func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle,
 }
 
 func newWriteHandle(ctx context.Context, n *imageNode, d *draft) *writeHandle {
-	h := &writeHandle{node: n, draft: d, opener: processOf(callerThread(ctx))}
-	h.flags, h.cached = n.writeMode()
-	return h
-}
-
-func (h *writeHandle) endMode() {
-	if h.cached {
-		h.node.endCached()
-	}
+	return &writeHandle{node: n, draft: d, opener: processOf(callerThread(ctx))}
 }
 
 // joinDraft counts one more handle on the node's draft, which is made here if there is
@@ -204,7 +198,7 @@ func (h *writeHandle) commit(ctx context.Context) error {
 var _ = (gofuse.FileReleaser)((*writeHandle)(nil))
 
 func (h *writeHandle) Release(context.Context) syscall.Errno {
-	h.endMode()
+	h.node.endCached()
 	h.node.leaveDraft(h.draft)
 	return 0
 }

@@ -1,0 +1,154 @@
+package cache
+
+import "time"
+
+const (
+	zoneChunks   = 8  // 1 MiB
+	nearZones    = 2  // misses no more than so many zones apart are near each other
+	recentMisses = 16 // that a miss is compared with
+
+	// sweepStart is how many chunks the first miss of a local reader has fetched, 8 MiB:
+	// that takes a fast link not much longer than a round trip. It grows fourfold
+	// with each miss after it, as long as enough of them turn out to be read.
+	sweepStart   = 64
+	sweepSegment = 16 // chunks of one request: 2 MiB
+
+	// sweepPatience is how much is swept before it must have been of use: 32 MiB. One
+	// of sweepUse chunks is enough, because it spares a round trip, and the others cost
+	// a millisecond each.
+	sweepPatience = 256
+	sweepUse      = 32
+
+	// localShare is how many of the latest misses must be near another.
+	localShare = 0.4
+
+	// sweepLook is how many chunks are looked at before others get the lock.
+	sweepLook = 4096
+)
+
+// sweep fetches what lies around random reads over a long link, if they are local: a
+// mounted filesystem is read in small pieces all over the place, each of which would cost
+// a round trip, but little of it is left out in the end. Reads all over a large object
+// are not local, and get what they ask for. It is guarded by Reader.mu.
+type sweep struct {
+	zones [recentMisses]int64 // of the latest misses, plus 1
+	count int                 // of misses
+	local float64             // share of the latest misses that were near another
+
+	step int64 // chunks that the next miss adds
+	next int64 // chunk to look at
+	left int64 // chunks to look at
+	run  run   // of its lanes
+
+	came            bitset // chunks that it brought and that nobody has read
+	brought, useful int64  // chunks
+}
+
+// missed is told of a random read of chunk i that had to ask the source.
+func (r *Reader) missed(i int64) {
+	w := &r.sweep
+	near := w.note(i / zoneChunks)
+	if w.local += (near - w.local) / 6; w.local < localShare || !r.cache.isFar() {
+		return
+	}
+	w.run.lanes.n = r.cache.opts.Streams
+	limit := r.sweepLimit()
+	switch {
+	case w.step == 0:
+		w.step = sweepStart
+	case w.brought > sweepPatience && w.useful*sweepUse < w.brought:
+		w.step, w.left = max(w.step/4, 1), 0
+	default:
+		w.step = min(4*w.step, limit)
+	}
+	w.next = i - i%zoneChunks // what is left out comes later
+	w.left = min(w.left+w.step, limit)
+	r.sweepOn()
+}
+
+// note records a miss, and returns 1 if it was near a late one, otherwise 0.
+func (w *sweep) note(zone int64) (near float64) {
+	for _, z := range w.zones {
+		if z > 0 && zone-nearZones <= z-1 && z-1 <= zone+nearZones {
+			near = 1
+		}
+	}
+	w.zones[w.count%recentMisses] = zone + 1
+	w.count++
+	return near
+}
+
+// sweepLimit is how many chunks may be swept beyond what is read: they must not push out
+// each other.
+func (r *Reader) sweepLimit() int64 {
+	if r.disk == nil {
+		return r.cache.window()
+	}
+	return min(r.chunks, r.cache.opts.Disk.Stats().Limit/4/chunkBytes)
+}
+
+// sweepOn starts lanes for what is left to sweep.
+func (r *Reader) sweepOn() {
+	w := &r.sweep
+	for looked := 0; w.run.active < w.run.lanes.n && w.left > 0 && looked < sweepLook; looked++ {
+		if w.next >= r.chunks {
+			w.next = 0
+		}
+		if r.known(w.next, nil) {
+			w.next, w.left = w.next+1, w.left-1
+			continue
+		}
+		end := w.next + 1
+		for limit := min(w.next+min(w.left, sweepSegment), r.chunks); end < limit && !r.known(end, nil); {
+			end++
+		}
+		s := r.start(&w.run, w.next, end)
+		s.planned = true
+		w.left -= end - w.next
+		w.next = end
+	}
+}
+
+// swept is told that a lane brought chunk i, and whether somebody waited for it.
+func (w *sweep) swept(i, chunks int64, wanted bool) {
+	w.brought++
+	w.measure()
+	if wanted {
+		w.useful++
+		return
+	}
+	if w.came == nil {
+		w.came = newBitset(chunks)
+	}
+	w.came.set(i)
+}
+
+// measure keeps the rate of the lanes, by which they hand over in time.
+func (w *sweep) measure() {
+	l := &w.run.lanes
+	if elapsed := time.Since(l.since); elapsed > 100*time.Millisecond {
+		l.rate = float64(l.bytes) / elapsed.Seconds()
+		l.since, l.bytes = time.Now(), 0
+	}
+}
+
+// read is told that chunk i is read without asking the source.
+func (w *sweep) read(i int64) {
+	if w.came != nil && w.came.clear(i) {
+		w.useful++
+	}
+}
+
+// bitset is a set of numbers below a bound.
+type bitset []uint64
+
+func newBitset(n int64) bitset { return make(bitset, (n+63)/64) }
+
+func (b bitset) set(i int64) { b[i/64] |= 1 << (i % 64) }
+
+// clear takes i out, and tells whether it was in.
+func (b bitset) clear(i int64) bool {
+	had := b[i/64]&(1<<(i%64)) != 0
+	b[i/64] &^= 1 << (i % 64)
+	return had
+}
