@@ -126,12 +126,14 @@ func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
 		return part{fetch: f}
 	}
 	s := r.approaching(i, nil, 2*(d.end-d.off)/chunkBytes)
-	alone := !d.sequential && r.cache.origin.known() == rangesHonoured
-	switch {
-	case alone && (s == nil || i > s.pos+1): // a stream is for whoever goes its way
-		r.missed(i)
-		return part{fetch: r.fetchToo(own, lo, hi)}
-	case s == nil:
+	if alone := !d.sequential && r.cache.origin.known() == rangesHonoured; alone {
+		if s == nil || i != s.pos || !s.isGoing() { // a stream is for those who go its way
+			r.missed(i)
+			return part{fetch: r.fetchToo(own, lo, hi)}
+		}
+		return part{wait: r.join(s, i, to)}
+	}
+	if s == nil {
 		begin, end := r.extent(d, i)
 		s = r.start(d.run, begin, end)
 		s.planned = d.sequential && d.run.lanes.n > 1

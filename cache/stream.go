@@ -121,7 +121,7 @@ func (s *stream) passHead(i int64, head []byte) {
 func (s *stream) next() (i int64, more bool) {
 	for s.ctx.Err() == nil {
 		s.r.mu.Lock()
-		i, ready := s.pos, s.planned || s.pos <= s.wanted+s.ahead()
+		i, ready := s.pos, s.isGoing()
 		if i == s.end {
 			s.r.drop(s)
 			s.r.mu.Unlock()
@@ -230,6 +230,9 @@ func (s *stream) endRun(err error) {
 		s.r.advance(u)
 	}
 }
+
+// isGoing tells whether the stream is to read its next chunk now.
+func (s *stream) isGoing() bool { return s.planned || s.pos <= s.wanted+s.ahead() }
 
 // ahead returns how many chunks the stream may be ahead of its furthest reader.
 func (s *stream) ahead() int64 {

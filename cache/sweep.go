@@ -19,8 +19,8 @@ const (
 	sweepPatience = 256
 	sweepUse      = 32
 
-	// localShare is how many of the latest misses must be near another.
-	localShare = 0.4
+	// smallObject is up to what size, in zones, little would be left out anyway.
+	smallObject = 256
 
 	// sweepLook is how many chunks are looked at before others get the lock.
 	sweepLook = 4096
@@ -48,7 +48,7 @@ type sweep struct {
 func (r *Reader) missed(i int64) {
 	w := &r.sweep
 	near := w.note(i / zoneChunks)
-	if w.local += (near - w.local) / 6; w.local < localShare || !r.cache.isFar() {
+	if w.local += (near - w.local) / 7; w.local < r.localShare() || !r.cache.isFar() {
 		return
 	}
 	w.run.lanes.n = r.cache.opts.Streams
@@ -64,6 +64,14 @@ func (r *Reader) missed(i int64) {
 	w.next = i - i%zoneChunks // what is left out comes later
 	w.left = min(w.left+w.step, limit)
 	r.sweepOn()
+}
+
+// localShare is how many of the latest misses must be near another for more than chance.
+func (r *Reader) localShare() float64 {
+	if r.chunks <= smallObject*zoneChunks {
+		return 0.25
+	}
+	return 0.5
 }
 
 // note records a miss, and returns 1 if it was near a late one, otherwise 0.
