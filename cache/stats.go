@@ -29,6 +29,9 @@ type Stats struct {
 	Evictions   int64 // chunks
 }
 
+// Requests returns how many calls of an OpenFunc there were.
+func (c *Cache) Requests() int64 { return c.counts.opens.Load() }
+
 // Stats returns the counters as they are now.
 func (c *Cache) Stats() Stats {
 	cached, evictions := c.memory.stats()

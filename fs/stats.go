@@ -1,5 +1,8 @@
 package fs
 
+// Requests returns how many requests for data the mount has made.
+func (m *Mount) Requests() int64 { return m.vol.cache.Requests() }
+
 // logReads says where what was read came from.
 func (v *volume) logReads() {
 	s := v.cache.Stats()

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -201,7 +200,6 @@ output says when the mount is ready.
 // runMount mounts, says ready, and serves until the mount ends or ctx does.
 func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *mountFlags, dir string, ready func() string) error {
 	boundHeap(int64(m.memory))
-	addProcessor()
 	logger := newLogger(m.debug)
 	o, err := m.fsOptions(client, logger)
 	if err != nil {
@@ -218,6 +216,10 @@ func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *m
 		return err
 	}
 	fmt.Fprintf(out, "visorfs: %s\n", ready())
+
+	adapting, stop := context.WithCancel(ctx)
+	defer stop()
+	go adaptProcessors(adapting, mount.Requests)
 
 	ended := make(chan struct{})
 	go func() { mount.Wait(); close(ended) }()
@@ -241,14 +243,6 @@ func boundHeap(cached int64) {
 	const others = 32 << 20
 	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(cached/4 + others)
-	}
-}
-
-// addProcessor makes room for the goroutine that waits in the kernel for the next
-// request: Go takes its processor for busy. What GOMAXPROCS says stays.
-func addProcessor() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 }
 
