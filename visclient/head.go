@@ -36,7 +36,7 @@ func (c *Client) CheckAccess(ctx context.Context) error {
 	const nobody = "00000000-0000-0000-0000-000000000000"
 	op := imageCall("check access", http.MethodHead, nobody)
 	op.closes = c.IsOriginal() // of others the first request is likely to be the next on this connection
-	op.id = "" // it is of no interest in an error
+	op.id = ""                 // it is of no interest in an error
 	op.impatient = true
 	op.accept = func(resp *http.Response) error {
 		defer finish(resp.Body)
