@@ -19,14 +19,6 @@ func filled(b *testing.B, noHoles bool) *Object {
 	return o
 }
 
-func readAll(b *testing.B, o *Object, p []byte) {
-	for off := int64(0); off < o.size; off += int64(len(p)) {
-		if !o.ReadAt(p, off) {
-			b.Fatal("not there")
-		}
-	}
-}
-
 func BenchmarkReadAtSequential1MiB(b *testing.B) {
 	o, p, off := filled(b, false), make([]byte, 1<<20), int64(0)
 	b.SetBytes(1 << 20)
