@@ -63,5 +63,9 @@ func (o *Object) ZeroRun(off int64) (isZero bool, end int64) {
 	page := off / PageBytes
 	c := o.chunk(page / chunkPages)
 	isZero = c != nil && zeros(c)&mask(page%chunkPages, 1) != 0
-	return isZero, min(o.next(page, o.pages, zeros, !isZero)*PageBytes, o.size)
+	next := o.next(page, o.pages, zeros, !isZero)
+	if next == page { // it has changed since the look at it
+		isZero, next = false, page+1
+	}
+	return isZero, min(next*PageBytes, o.size)
 }
