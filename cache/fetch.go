@@ -11,6 +11,7 @@ import (
 // gap makes it, in its own goroutine; others that want the same wait for it.
 type fetch struct {
 	lo, hi int64         // bytes of the object; whole pages, but for the end of the object
+	cancel func()        // what makes it; nil before. Guarded by Reader.mu
 	done   chan struct{} // closed when data or err is set
 	data   []byte
 	err    error
@@ -60,11 +61,21 @@ func (r *Reader) carry(ctx context.Context, own []*fetch) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(r.ctx, cancel)()
 	for _, f := range own {
+		if !r.mayCarry(f, cancel) {
+			cancel()
+		}
 		data, err := r.request(ctx, f.lo, f.hi)
 		r.finishFetch(ctx, f, data, err)
 	}
+}
+
+// mayCarry has the last Close end the fetch, unless that was before.
+func (r *Reader) mayCarry(f *fetch, cancel func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.cancel = cancel
+	return !r.closed
 }
 
 // request fetches the bytes [lo, hi).

@@ -146,6 +146,11 @@ func (r *Reader) end() {
 	r.ending.Do(func() {
 		r.mu.Lock()
 		r.closed = true
+		for _, f := range r.fetches {
+			if f.cancel != nil {
+				f.cancel()
+			}
+		}
 		r.mu.Unlock()
 		r.cancel()
 		r.wg.Wait()

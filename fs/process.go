@@ -22,10 +22,15 @@ type request struct {
 	context.Context // of go-fuse: its values
 	tid             int
 
-	watch sync.Once
-	work  context.Context // ends with the request
-	end   context.CancelCauseFunc
+	watch   sync.Once
+	work    context.Context // ends with the request
+	end     context.CancelCauseFunc
+	watcher *time.Timer // begins to watch
 }
+
+// unwatched is how long a request may take before its caller is watched. Most are done by
+// then, and need no goroutine.
+const unwatched = 2 * time.Millisecond
 
 // begin returns the context in which a request's work is done. Call done at its end.
 func begin(ctx context.Context) *request {
@@ -35,6 +40,7 @@ func begin(ctx context.Context) *request {
 func (r *request) done() {
 	r.watch.Do(func() {}) // nobody has waited, nobody will
 	if r.end != nil {
+		r.watcher.Stop()
 		r.end(nil)
 	}
 }
@@ -59,7 +65,17 @@ func (r *request) Err() error {
 
 func (r *request) start() {
 	r.work, r.end = context.WithCancelCause(context.Background())
-	go r.watchCaller()
+	r.watcher = time.AfterFunc(unwatched, r.watchCaller)
+}
+
+// AfterFunc spares contexts that are derived from this one a goroutine each; see
+// [context.AfterFunc].
+func (r *request) AfterFunc(f func()) (stop func() bool) {
+	r.watch.Do(r.start)
+	if r.work == nil {
+		return func() bool { return false }
+	}
+	return context.AfterFunc(r.work, f)
 }
 
 func (r *request) watchCaller() {
