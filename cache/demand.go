@@ -131,6 +131,7 @@ func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
 			r.missed(i)
 			return part{fetch: r.fetchToo(own, lo, hi)}
 		}
+		s.rouse() // it may sleep since before it could go
 		return part{wait: r.join(s, i, to)}
 	}
 	if s == nil {

@@ -232,7 +232,17 @@ func (s *stream) endRun(err error) {
 }
 
 // isGoing tells whether the stream is to read its next chunk now.
-func (s *stream) isGoing() bool { return s.planned || s.pos <= s.wanted+s.ahead() }
+func (s *stream) isGoing() bool {
+	return s.planned || s.pos <= s.wanted+s.ahead() || s.r.waits[s.pos] != nil
+}
+
+// rouse has the stream look again whether to go on.
+func (s *stream) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
 
 // ahead returns how many chunks the stream may be ahead of its furthest reader.
 func (s *stream) ahead() int64 {
@@ -269,10 +279,7 @@ func (s *stream) proceed() {
 	}
 	s.grownAt = s.wanted
 	s.window = min(2*s.window, s.r.cache.opts.ReadaheadBytes/chunkBytes)
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.rouse()
 }
 
 // checkIdle ends the stream if nobody wanted anything of it for the idle time.
