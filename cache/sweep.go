@@ -7,20 +7,13 @@ const (
 	nearZones    = 2  // misses no more than so many zones apart are near each other
 	recentMisses = 16 // that a miss is compared with
 
-	// sweepStart is how many chunks the first miss of a local reader has fetched, 8 MiB:
-	// that takes a fast link not much longer than a round trip. It grows fourfold
-	// with each miss after it, as long as enough of them turn out to be read.
-	sweepStart   = 64
-	sweepSegment = 16 // chunks of one request: 2 MiB
-
-	// sweepPatience is how much is swept before it must have been of use: 32 MiB. One
-	// of sweepUse chunks is enough, because it spares a round trip, and the others cost
-	// a millisecond each.
-	sweepPatience = 256
-	sweepUse      = 32
-
 	// smallObject is up to what size, in zones, little would be left out anyway.
 	smallObject = 256
+
+	// sweepUse is the share of what was swept that must be read, as 1/sweepUse: that
+	// spares a round trip, and the others cost a millisecond each.
+	sweepUse     = 32
+	sweepSegment = 16 // chunks of one request: 2 MiB
 
 	// sweepLook is how many chunks are looked at before others get the lock.
 	sweepLook = 4096
@@ -46,17 +39,17 @@ type sweep struct {
 
 // missed is told of a random read of chunk i that had to ask the source.
 func (r *Reader) missed(i int64) {
-	w := &r.sweep
+	w, e := &r.sweep, r.eagerness()
 	near := w.note(i / zoneChunks)
-	if w.local += (near - w.local) / 7; w.local < r.localShare() || !r.cache.isFar() {
+	if w.local += (near - w.local) / 7; w.local < e.local || !r.cache.isFar() {
 		return
 	}
 	w.run.lanes.n = r.cache.opts.Streams
 	limit := r.sweepLimit()
 	switch {
 	case w.step == 0:
-		w.step = sweepStart
-	case w.brought > sweepPatience && w.useful*sweepUse < w.brought:
+		w.step = e.start
+	case w.brought > e.patience && w.useful*sweepUse < w.brought:
 		w.step, w.left = max(w.step/4, 1), 0
 	default:
 		w.step = min(4*w.step, limit)
@@ -66,12 +59,23 @@ func (r *Reader) missed(i int64) {
 	r.sweepOn()
 }
 
-// localShare is how many of the latest misses must be near another for more than chance.
-func (r *Reader) localShare() float64 {
+// eagerness says what it takes for an object to be swept, and what is risked then.
+type eagerness struct {
+	local    float64 // share of the latest misses that must be near another
+	start    int64   // chunks that the first miss adds; each after it adds four times as many
+	patience int64   // chunks that are swept before some must have been of use
+}
+
+var (
+	eager = eagerness{local: 0.25, start: 64, patience: 256} // 8 MiB take a fast link not much longer than a round trip
+	wary  = eagerness{local: 0.5, start: 8, patience: 32}
+)
+
+func (r *Reader) eagerness() eagerness {
 	if r.chunks <= smallObject*zoneChunks {
-		return 0.25
+		return eager
 	}
-	return 0.5
+	return wary
 }
 
 // note records a miss, and returns 1 if it was near a late one, otherwise 0.
