@@ -44,6 +44,8 @@ type Options struct {
 	Verify Verify       // default VerifyAuto
 	Disk   *disk.Store  // kept below the memory; the Cache closes it. Default none
 	Logger *slog.Logger // default: discard
+
+	waitBytes int64 // see VerifyAuto; tests have less
 }
 
 // Object is something to be read.
@@ -71,6 +73,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.RoundTrip == nil {
 		o.RoundTrip = func() time.Duration { return 0 }
+	}
+	if o.waitBytes <= 0 {
+		o.waitBytes = waitBytes
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -149,7 +149,7 @@ func (r *Reader) setLanes(u *run, n int) {
 	u.waited.Store(0)
 	for _, s := range r.streams {
 		if s.run == u && !s.planned && n > 1 {
-			s.end, s.planned = min(s.end, s.pos+r.segment(u)), true
+			s.end, s.planned = min(s.end, max(s.pos+r.segment(u), s.wanted+1)), true
 			u.planned = max(u.planned, s.end)
 		}
 	}

@@ -132,3 +132,30 @@ func TestStreamsBoundsLanes(t *testing.T) {
 		}
 	})
 }
+
+// The way turns out to be long while reads wait for a stream that goes on to the end.
+func TestWhoWaitsForAStreamThatBecomesALaneIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &link{source: &source{data: tiled()[:32<<20]}, trip: 50 * time.Millisecond, flow: 5e6}
+		far := false
+		c := New(Options{MemoryBytes: 8 << 20, RoundTrip: func() time.Duration {
+			if far {
+				return l.trip
+			}
+			return 0
+		}})
+		r := c.Reader(Object{Key: Key{"id", "1"}, Size: int64(len(l.data)), Open: l.open})
+		defer func() { _ = r.Close() }()
+		l.check(t, r, 0, 1<<20)
+		var wg sync.WaitGroup
+		for off := int64(1 << 20); off < 5<<20; off += 1 << 20 {
+			wg.Go(func() { l.check(t, r, off, 1<<20) })
+			synctest.Wait()
+		}
+		far = true
+		for off := int64(5 << 20); off < r.Size(); off += 1 << 20 {
+			l.check(t, r, off, 1<<20)
+		}
+		wg.Wait()
+	})
+}

@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -150,10 +152,16 @@ func TestRequestThatEndsUnansweredLeavesTheQuestionToTheNext(t *testing.T) {
 func TestJumpBackToEvictedBytesIsAnotherPass(t *testing.T) {
 	s := newSource(4 << 20)
 	s.whole = true
-	_, r := newReaderOf(t, s, Options{MemoryBytes: chunkBytes, IdleTime: time.Hour})
-	s.check(t, r, 2<<20, 10)
+	var log bytes.Buffer
+	_, r := newReaderOf(t, s, Options{MemoryBytes: chunkBytes, IdleTime: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s.check(t, r, 3<<20, 10)
 	s.check(t, r, 1<<20, 10)
 	wantCount(t, "opens", s.opens.Load(), 2)
+	s.check(t, r, 3<<20, 10)
+	s.check(t, r, 0, 10)
+	if n := bytes.Count(log.Bytes(), []byte("ignores ranges")); n != 1 {
+		t.Errorf("the log says it %d times: %s", n, log.String())
+	}
 }
 
 func TestOldStreamsMakeRoom(t *testing.T) {

@@ -121,6 +121,7 @@ func (s *stream) passHead(i int64, head []byte) {
 func (s *stream) next() (i int64, more bool) {
 	for s.ctx.Err() == nil {
 		s.r.mu.Lock()
+		s.reachWaits()
 		i, ready := s.pos, s.isGoing()
 		if i == s.end {
 			s.r.drop(s)
@@ -228,6 +229,18 @@ func (s *stream) endRun(err error) {
 	}
 	if u != nil && err == nil && !s.r.closed {
 		s.r.advance(u)
+	}
+}
+
+// reachWaits moves the end of a stream that is there, but that somebody waits for.
+func (s *stream) reachWaits() {
+	if s.pos < s.end || s.waiting == 0 {
+		return
+	}
+	for i, w := range s.r.waits {
+		if w.stream == s {
+			s.end = max(s.end, i+1)
+		}
 	}
 }
 

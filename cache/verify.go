@@ -92,7 +92,7 @@ func (v *verifier) behind() bool {
 }
 
 func (v *verifier) mayWait() bool {
-	return v.r.cache.opts.Verify == VerifyAlways || v.r.size <= waitBytes
+	return v.r.cache.opts.Verify == VerifyAlways || v.r.size <= v.r.cache.opts.waitBytes
 }
 
 // begin starts a pass. v.mu is held, as for all below.
@@ -134,6 +134,10 @@ func (v *verifier) hashAll(c *chunk) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for ; c != nil; c = v.take() {
+		if v.hash == nil { // the pass was given up before this goroutine came to it
+			c.release()
+			break
+		}
 		v.hashOne(c)
 	}
 	v.hashing = false

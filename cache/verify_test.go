@@ -110,3 +110,23 @@ func TestRandomReadsAreNotHeldUpByVerifying(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A pass that comes faster than it can be hashed is given up, at any moment.
+func TestLargeObjectIsReadAtTheSpeedOfItsSource(t *testing.T) {
+	s := newSource(24 << 20)
+	for range 40 {
+		o := s.object()
+		o.MD5 = s.sum()
+		c := New(Options{MemoryBytes: 1 << 20, waitBytes: 1})
+		r := c.Reader(o)
+		if err := readAll(r, 1<<20); err != nil {
+			t.Error(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := c.Stats(); got.Corrupt != 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -109,9 +110,12 @@ func (m *mountFlags) checkReading() error {
 	if m.streams < 1 {
 		return fmt.Errorf("--streams %d: give 1 or more", m.streams)
 	}
-	for name, bound := range map[string]size{"memory": m.memory, "readahead": m.readahead, "cache-size": m.cacheSize} {
-		if bound < 1<<20 {
-			return fmt.Errorf("--%s %s: give 1MiB or more", name, bound.String())
+	for _, bound := range []struct {
+		name string
+		size size
+	}{{"memory", m.memory}, {"readahead", m.readahead}, {"cache-size", m.cacheSize}} {
+		if bound.size < 1<<20 {
+			return fmt.Errorf("--%s %s: give 1MiB or more", bound.name, humanize.IBytes(uint64(bound.size)))
 		}
 	}
 	if _, ok := verifyModes[m.verify]; !ok {
