@@ -196,6 +196,13 @@ func (m *memory) remove(k chunkKey) {
 	}
 }
 
+// drop forgets a chunk.
+func (m *memory) drop(k chunkKey) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.remove(k)
+}
+
 // forget drops all chunks of a content, of which there are so many.
 func (m *memory) forget(content string, chunks int64) {
 	m.mu.Lock()

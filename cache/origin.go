@@ -3,10 +3,11 @@ package cache
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // ranges is whether the source honours them.
-type ranges int
+type ranges = int32
 
 const (
 	rangesUnknown ranges = iota
@@ -17,24 +18,21 @@ const (
 // origin is what is known of where the objects of a Cache come from: it is learned once,
 // not by each Reader. Its lock may be taken while Reader.mu is held.
 type origin struct {
+	ranges atomic.Int32 // looked at several times in each read
+
 	mu     sync.Mutex
-	ranges ranges
 	answer chan struct{} // not nil while a request is out that will tell ranges; closed then
 	lanes  int           // that paid when last tried; 0: not known
 }
 
-func (o *origin) known() ranges {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.ranges
-}
+func (o *origin) known() ranges { return o.ranges.Load() }
 
 // awaitTurn lets one request ask what the ranges are, and others wait for its answer.
 // asks is true for the one: it has to call answered.
 func (o *origin) awaitTurn(ctx context.Context) (asks bool, err error) {
 	for ctx.Err() == nil {
 		o.mu.Lock()
-		known, answer := o.ranges != rangesUnknown, o.answer
+		known, answer := o.known() != rangesUnknown, o.answer
 		if asks = !known && answer == nil; asks {
 			o.answer = make(chan struct{})
 		}
@@ -60,12 +58,11 @@ func (o *origin) answered() {
 
 // learn takes from an answer whether it was the whole.
 func (o *origin) learn(whole bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.ranges = rangesHonoured
+	answer := rangesHonoured
 	if whole {
-		o.ranges = rangesIgnored
+		answer = rangesIgnored
 	}
+	o.ranges.Store(answer)
 }
 
 func (o *origin) learnLanes(n int) {

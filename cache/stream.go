@@ -179,7 +179,7 @@ func (r *Reader) keep(i int64, c *chunk, ahead bool) {
 	r.pass.feed(i, c) // first, so that who reads the last chunk waits for the judgement
 	r.cache.memory.add(r.chunkKey(i), c, ahead)
 	if r.pass.isBad() {
-		r.cache.memory.forget(r.key.Content, r.chunks)
+		r.cache.memory.drop(r.chunkKey(i)) // it may have come after the others were dropped
 		return
 	}
 	r.spill(c.data, c, i*chunkBytes)
