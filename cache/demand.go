@@ -17,26 +17,30 @@ const (
 // demand is what one read, or a part of it, asks for: bytes [off, end).
 type demand struct {
 	off, end   int64
+	readEnd    int64 // of the whole read
 	sequential bool
-	run        *run
+	run        *run  // nil until the read is placed
 	from       int64 // chunk that a sequential reader has reached, at most that of off
 	fresh      bool  // the disk has turned out not to have it
 }
 
-func (r *Reader) plan(off, end int64) demand {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	u, from, sequential := r.recent.follow(off, end)
-	return demand{off: off, end: end, sequential: sequential, run: u, from: from / chunkBytes}
+// place finds out whose read it is. Its chunks are asked for under the same lock: the
+// read after it, placed behind it, must find the stream that it wanted.
+func (r *Reader) place(d *demand) {
+	u, from, sequential := r.recent.follow(d.off, d.readEnd)
+	d.run, d.from, d.sequential = u, from/chunkBytes, sequential
 }
 
 // demand finds the chunks of d, one for each of batch: in hand, or waited for. The
 // fetches that it returns are for the caller to carry.
-func (r *Reader) demand(d demand, batch []part) (own []*fetch, err error) {
+func (r *Reader) demand(d *demand, batch []part) (own []*fetch, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil, fs.ErrClosed
+	}
+	if d.run == nil {
+		r.place(d)
 	}
 	if d.sequential && r.cache.origin.known() == rangesHonoured {
 		r.tune(d.run)
@@ -88,7 +92,7 @@ func (r *Reader) lookup(i int64, want pageSet) (part, pageSet) {
 
 // consumed tells the streams that ran ahead past chunk i that a reader is there now. One
 // that only happens to be there doesn't make them go on, unless they are for all.
-func (r *Reader) consumed(d demand, i int64) {
+func (r *Reader) consumed(d *demand, i int64) {
 	r.sweep.read(i)
 	if !d.sequential && r.cache.origin.known() == rangesHonoured {
 		return
@@ -110,7 +114,7 @@ func (r *Reader) leaveBehind(u *run, i int64) {
 }
 
 // await joins those who wait for bytes [from, to) of chunk i, or has them brought.
-func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
+func (r *Reader) await(d *demand, i, from, to int64, own *[]*fetch) part {
 	if err := r.failed.of(i); err != nil {
 		return part{wait: failedWait(i, err)}
 	}
@@ -125,7 +129,7 @@ func (r *Reader) await(d demand, i, from, to int64, own *[]*fetch) part {
 	if f := r.fetching(lo, hi); f != nil {
 		return part{fetch: f}
 	}
-	s := r.approaching(i, nil, 2*(d.end-d.off)/chunkBytes)
+	s := r.approaching(i, nil, requestsInFlight*(d.end-d.off)/chunkBytes)
 	if alone := !d.sequential && r.cache.origin.known() == rangesHonoured; alone {
 		if s == nil || i != s.pos || !s.isGoing() { // a stream is for those who go its way
 			r.missed(i)
@@ -156,13 +160,13 @@ func (r *Reader) approaching(i int64, not *stream, inFlight int64) *stream {
 }
 
 // extent returns the chunks [begin, end) that a new stream for chunk i is to fetch.
-func (r *Reader) extent(d demand, i int64) (begin, end int64) {
+func (r *Reader) extent(d *demand, i int64) (begin, end int64) {
 	switch {
 	case r.cache.origin.known() == rangesIgnored:
 		r.sayAgain()
 		return 0, r.chunks
 	case d.sequential:
-		begin = max(min(d.from, i), i-nearChunks)
+		begin = min(d.from, i) // what lies between is asked for by reads that this one overtook
 		for begin < i && r.known(begin, nil) {
 			begin++
 		}

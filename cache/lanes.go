@@ -40,7 +40,7 @@ type lanes struct {
 
 // extend lets the streams of a read go on, and has lanes fetch what is ahead of it. r.mu
 // is held, as for all of this file.
-func (r *Reader) extend(d demand) {
+func (r *Reader) extend(d *demand) {
 	if d.sequential {
 		r.advance(d.run)
 	}

@@ -74,9 +74,9 @@ func (r *Reader) Size() int64 { return r.size }
 
 // read adds len(p) bytes, which lie within the object, to a view.
 func (r *Reader) read(ctx context.Context, v *View, p []byte, off int64) error {
-	d := r.plan(off, off+int64(len(p)))
+	d := demand{readEnd: off + int64(len(p))}
 	for {
-		err := r.readBatch(ctx, d, v, p[v.size:], off+int64(v.size))
+		err := r.readBatch(ctx, &d, v, p[v.size:], off+int64(v.size))
 		switch {
 		case errors.Is(err, errNotOnDisk):
 			d.fresh, err = true, nil
@@ -90,7 +90,7 @@ func (r *Reader) read(ctx context.Context, v *View, p []byte, off int64) error {
 }
 
 // readBatch adds the first chunks of what is wanted, from off on.
-func (r *Reader) readBatch(ctx context.Context, d demand, v *View, p []byte, off int64) error {
+func (r *Reader) readBatch(ctx context.Context, d *demand, v *View, p []byte, off int64) error {
 	var parts [batchChunks]part
 	first := off / chunkBytes
 	last := min((off+int64(len(p))-1)/chunkBytes, first+batchChunks-1)

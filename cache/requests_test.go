@@ -37,6 +37,29 @@ func TestPassWithSwappedReadsIsOneOpen(t *testing.T) {
 	wantCount(t, "bytes", s.served.Load(), r.Size())
 }
 
+func TestPassWhoseReadsOvertakeEachOtherIsOneOpen(t *testing.T) {
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for range 40 {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSource(8 << 20)
+			s.fail = func() error { time.Sleep(time.Second); return nil } // all in flight arrive meanwhile
+			_, r := newReaderOf(t, s, patient)
+			size := 128 << 10 << rng.IntN(4)
+			for window := int64(0); window < r.Size(); window += int64(4 * size) {
+				for _, n := range rng.Perm(4) {
+					go s.check(t, r, window+int64(n*size), size)
+					synctest.Wait()
+				}
+				time.Sleep(time.Minute)
+			}
+			wantCount(t, "opens", s.opens.Load(), 1)
+			wantCount(t, "bytes", s.served.Load(), r.Size())
+		})
+	}
+}
+
 func TestPassInSmallReadsIsOneOpen(t *testing.T) {
 	s := newSource(3<<20 + 5)
 	_, r := newReaderOf(t, s, Options{MemoryBytes: 2 * chunkBytes, IdleTime: time.Hour})

@@ -12,8 +12,9 @@ const (
 	nearBytes  = 256 << 10
 	nearChunks = nearBytes / chunkBytes
 
-	// inFlightBytes is the least size of such requests.
-	inFlightBytes = 64 << 10
+	// requestsInFlight is how many of those there are, inFlightBytes the least size of one.
+	requestsInFlight = 4
+	inFlightBytes    = 64 << 10
 
 	// farBytes is the same once a reader has come some way: requests are larger then.
 	farBytes = 4 << 20
@@ -63,7 +64,7 @@ func isStart(off, end int64) bool {
 	return off == 0 || end-off >= inFlightBytes && off <= reachOf(end-off)
 }
 
-func reachOf(n int64) int64 { return max(nearBytes, min(2*n, farBytes)) }
+func reachOf(n int64) int64 { return max(nearBytes, min(requestsInFlight*n, farBytes)) }
 
 // history holds the latest runs of an object, newest first.
 type history struct{ runs [followed]*run }
