@@ -9,6 +9,10 @@ const (
 	// maxStreams is how many streams to the end one object has; see makeRoom.
 	maxStreams = 16
 
+	// shortWait is how many chunks a stream from nearby passes in about the time of a
+	// request.
+	shortWait = 8
+
 	// enoughKnown is how many chunks ahead must be known for a stream to stop before
 	// them: a new request later costs less than to fetch 1 MiB again.
 	enoughKnown = 8
@@ -131,7 +135,7 @@ func (r *Reader) await(d *demand, i, from, to int64, own *[]*fetch) part {
 	}
 	s := r.approaching(i, nil, requestsInFlight*(d.end-d.off)/chunkBytes)
 	if alone := !d.sequential && r.cache.origin.known() == rangesHonoured; alone {
-		if s == nil || i != s.pos || !s.isGoing() { // a stream is for those who go its way
+		if s == nil || !r.isWorthWaiting(s, i) { // a stream is for those who go its way
 			r.missed(i)
 			return part{fetch: r.fetchToo(own, lo, hi)}
 		}
@@ -145,6 +149,15 @@ func (r *Reader) await(d *demand, i, from, to int64, own *[]*fetch) part {
 	}
 	s.want(i)
 	return part{wait: r.join(s, i, to), run: d.run}
+}
+
+// isWorthWaiting tells whether s brings chunk i, by itself, about as soon as a request
+// would.
+func (r *Reader) isWorthWaiting(s *stream, i int64) bool {
+	if i == s.pos {
+		return s.isGoing()
+	}
+	return !r.cache.isFar() && i < s.pos+shortWait && (s.planned || i <= s.wanted+s.ahead())
 }
 
 // approaching returns the live stream, other than not, that passes chunk i next. It may
