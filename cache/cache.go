@@ -90,9 +90,8 @@ type Cache struct {
 	origin origin
 	counts counts
 
-	fills atomic.Int64 // that were started, to tell them apart
-	live  atomic.Int64 // streams whose goroutine runs
-	runs  atomic.Int64 // that those streams serve
+	live atomic.Int64 // streams whose goroutine runs
+	runs atomic.Int64 // that those streams serve
 
 	mu      sync.Mutex
 	readers map[Key]*Reader // those with refs > 0

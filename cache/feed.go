@@ -26,6 +26,7 @@ type feed struct {
 
 	off   int64         // the next byte to give
 	body  io.ReadCloser // nil: to be opened
+	local bool          // body costs the source nothing
 	at    int64         // the next byte of body, at most off
 	tries int           // opens since the last new byte
 }
@@ -72,7 +73,7 @@ func (f *feed) read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := f.body.Read(p)
-	f.count.Add(int64(n))
+	f.counted(int64(n))
 	f.at += int64(n)
 	f.off += int64(n)
 	if n > 0 {
@@ -87,12 +88,18 @@ func (f *feed) read(p []byte) (int, error) {
 // skip reads what comes before off.
 func (f *feed) skip() error {
 	n, err := io.CopyN(io.Discard, f.body, f.off-f.at)
-	f.count.Add(n)
+	f.counted(n)
 	f.at += n
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+func (f *feed) counted(n int64) {
+	if !f.local {
+		f.count.Add(n)
+	}
 }
 
 func (f *feed) reopen() error {
@@ -101,7 +108,7 @@ func (f *feed) reopen() error {
 	if err != nil {
 		return err
 	}
-	f.body, f.at = body, body.Start
+	f.body, f.local, f.at = body, body.Local, body.Start
 	return nil
 }
 

@@ -212,19 +212,6 @@ func (m *memory) forget(content string, chunks int64) {
 	}
 }
 
-// rename gives a chunk, if it is there, another key.
-func (m *memory) rename(from, to chunkKey) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	e, ok := m.lru.Peek(from)
-	if !ok {
-		return
-	}
-	m.lru.Remove(from)
-	m.remove(to)
-	m.lru.Add(to, e)
-}
-
 // unreadNow returns the bytes that were fetched and never read, those that still may
 // be among them.
 func (m *memory) unreadNow() int64 {

@@ -47,12 +47,13 @@ func TestPassWhoseReadsOvertakeEachOtherIsOneOpen(t *testing.T) {
 			s.fail = func() error { time.Sleep(time.Second); return nil } // all in flight arrive meanwhile
 			_, r := newReaderOf(t, s, patient)
 			size := 128 << 10 << rng.IntN(4)
+			var reads sync.WaitGroup
 			for window := int64(0); window < r.Size(); window += int64(4 * size) {
 				for _, n := range rng.Perm(4) {
-					go s.check(t, r, window+int64(n*size), size)
+					reads.Go(func() { s.check(t, r, window+int64(n*size), size) })
 					synctest.Wait()
 				}
-				time.Sleep(time.Minute)
+				reads.Wait()
 			}
 			wantCount(t, "opens", s.opens.Load(), 1)
 			wantCount(t, "bytes", s.served.Load(), r.Size())

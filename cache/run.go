@@ -16,8 +16,8 @@ const (
 	requestsInFlight = 4
 	inFlightBytes    = 64 << 10
 
-	// farBytes is the same once a reader has come some way: requests are larger then.
-	farBytes = 4 << 20
+	// farBytes is the same once a reader has come some way: two windows of read-ahead.
+	farBytes = 8 << 20
 
 	// followed is how many sequential readers of one object are told apart.
 	followed = 16

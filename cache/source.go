@@ -12,6 +12,7 @@ type Body struct {
 	io.ReadCloser
 	Start int64 // where they begin: as asked, or 0 if Whole
 	Whole bool  // the source sends everything from 0, whatever it is asked
+	Local bool  // they are from here, and tell nothing about the source
 }
 
 // OpenFunc opens the bytes from off; n < 0 means to the end, otherwise n bytes are
@@ -24,8 +25,10 @@ type OpenFunc func(ctx context.Context, off, n int64) (Body, error)
 
 // ask makes one request, and learns from the answer.
 func (r *Reader) ask(ctx context.Context, off, n int64) (Body, error) {
-	r.cache.counts.opens.Add(1)
 	body, err := r.open(ctx, off, n)
+	if !body.Local {
+		r.cache.counts.opens.Add(1)
+	}
 	if err != nil {
 		return Body{}, err
 	}
@@ -33,7 +36,7 @@ func (r *Reader) ask(ctx context.Context, off, n int64) (Body, error) {
 		_ = body.Close()
 		return Body{}, fmt.Errorf("asked for bytes from %d, got them from %d", off, body.Start)
 	}
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !body.Local {
 		r.cache.origin.learn(body.Whole)
 	}
 	return body, nil

@@ -65,7 +65,7 @@ func (s *source) open(ctx context.Context, off, n int64) (Body, error) {
 		}
 	}
 	s.bodies.Add(1)
-	return Body{b, off, s.whole}, nil
+	return Body{ReadCloser: b, Start: off, Whole: s.whole}, nil
 }
 
 // spoil lets one of three opens go well.

@@ -27,11 +27,11 @@ func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *
 		return nil, nil, 0, d.vol.errno("create", p, "", err)
 	}
 	n := &imageNode{vol: d.vol}
-	n.draft = newDraft(n, p, nil, fields)
-	n.draft.handles = 1
+	n.draft, _ = newDraft(n, p, nil, fields) // nothing can fail where nothing is stored
+	n.draft.handles, n.draft.writers = 1, 1
 	n.modes.cached = 1
 	inode := d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG})
-	h := newWriteHandle(ctx, n, n.draft)
+	h := newDraftHandle(ctx, n, n.draft)
 	d.vol.pin(p, n)
 	return inode, h, 0, n.fill(ctx, &out.Attr)
 }

@@ -7,58 +7,73 @@ import (
 	"sync"
 	"time"
 
-	"github.com/visorfs/visorfs/cache"
 	"github.com/visorfs/visorfs/meta"
 )
 
-// draft is a file while it is open for writing: its pending metadata, and the upload
-// that its writes feed. It ends when the last of the writing handles is released.
+// draft is a file while it is open for writing, through however many handles: its
+// pending metadata, its content, and the upload that keeps up with writes in order. It
+// ends when the last of the writing handles is released.
 type draft struct {
-	vol  *volume
-	node *imageNode
-	path string
+	vol     *volume
+	node    *imageNode
+	content *content
 
 	// turn is held, as the one element of the channel, by whoever writes or commits,
 	// across the I/O that this needs.
 	turn chan struct{}
 
-	handles int // that are open; guarded by node.mu
+	// guarded by node.mu
+	handles int // that are open
+	writers int // of those, that may write
+
+	stream *stream // touched with the turn alone, but to abort it
 
 	mu         sync.Mutex
+	path       string
 	stored     *meta.Image // what the server has of the file; nil for nothing
 	registered bool        // stored is an image without data that this draft registered
 	shown      *meta.Image // what programs see: stored, with all changes
 	fields     meta.Fields // set, but not yet sent
+	changed    bool        // the content is not what is stored
+	epoch      int         // counts commits; see draftHandle
+	emptied    []emptying  // in order
+	discarded  bool        // the file was removed
+	failed     error       // of a write or a commit; whatever comes after it fails as well
+}
 
-	upload    *upload     // running; nil when nothing was written since the last commit
-	sent      meta.Fields // with upload
-	copy      *cache.Fill // of upload, to be read back without a request; touched with the turn alone
-	written   int64       // bytes given to upload; up to shown.Size zeros are still to come
-	truncated bool        // the stored data are to be replaced by what comes
-	epoch     int         // counts the times that the file was emptied; see writeHandle
-	discarded bool        // the file was removed
-	failed    error       // of the upload; whatever comes after it fails as well
+// emptying is that the file was truncated to nothing.
+type emptying struct {
+	epoch   int
+	process int // that did so; 0 when it is not known
 }
 
 // newDraft starts the draft of a new file (stored is nil), or of an image.
-func newDraft(n *imageNode, path string, stored *meta.Image, fields meta.Fields) *draft {
+func newDraft(n *imageNode, path string, stored *meta.Image, fields meta.Fields) (*draft, error) {
 	d := &draft{
 		vol: n.vol, node: n, path: path,
-		turn:   make(chan struct{}, 1),
-		stored: stored,
-		fields: fields,
-		epoch:  1,
+		content: &content{name: path, spool: n.vol.spool},
+		turn:    make(chan struct{}, 1),
+		stored:  stored,
+		fields:  fields,
+		epoch:   1,
 	}
-	if stored != nil {
-		d.shown = stored.Clone()
-		if stored.Status.TakesData() {
-			d.shown.Size = 0 // whatever a failed upload left in the record
-		}
-	} else {
+	if stored == nil {
 		d.shown = &meta.Image{Owner: n.vol.client.AccessKey(), CreatedAt: time.Now()}
 		_ = d.shown.Apply(fields) // text attributes take any text
+		return d, nil
 	}
-	return d
+	d.shown = stored.Clone()
+	if stored.Status.TakesData() {
+		d.shown.Size = 0 // whatever a failed upload left in the record
+		return d, nil
+	}
+	base, err := n.vol.openReader(stored)
+	if err != nil {
+		return nil, err
+	}
+	d.content.size = stored.Size
+	d.content.rebase(base)
+	return d, nil
 }
 
 // take waits for the draft's turn.
@@ -85,6 +100,13 @@ func (d *draft) image() *meta.Image {
 	return d.shown
 }
 
+// name returns the path that leads to the file.
+func (d *draft) name() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.path
+}
+
 // show changes what programs see. The caller holds mu.
 func (d *draft) show(change func(*meta.Image)) {
 	img := d.shown.Clone()
@@ -92,28 +114,23 @@ func (d *draft) show(change func(*meta.Image)) {
 	d.shown = img
 }
 
-// dirty reports whether the file is not what the server has.
-func (d *draft) dirty() bool {
+// isClean reports whether the file is what the server has.
+func (d *draft) isClean() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.stored == nil || d.truncated || d.failed != nil || d.pending()
+	return d.stored != nil && !d.changed && d.failed == nil && !d.discarded
 }
 
-// pending reports whether there are data to commit. The caller holds mu.
-func (d *draft) pending() bool {
-	return d.upload != nil || !d.holdsData() && d.shown.Size > 0
-}
-
-// holdsData reports whether there are stored data that are not to be replaced. The
-// caller holds mu.
-func (d *draft) holdsData() bool {
-	return d.stored != nil && !d.stored.Status.TakesData() && !d.truncated
+// replaces reports whether the next commit takes the place of stored data. The caller
+// holds mu.
+func (d *draft) replaces() bool {
+	return d.changed && d.stored != nil && !d.stored.Status.TakesData()
 }
 
 // setFields changes metadata: with the commit if there is one to come, at once otherwise.
 func (d *draft) setFields(ctx context.Context, fields meta.Fields) error {
 	d.mu.Lock()
-	if d.stored == nil || d.truncated || d.pending() {
+	if d.stored == nil || d.changed || d.discarded {
 		defer d.mu.Unlock()
 		pending := make(meta.Fields)
 		maps.Copy(pending, d.fields)
@@ -147,26 +164,25 @@ func (d *draft) store(img *meta.Image) {
 	d.node.setID(img.ID)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.stored, d.shown, d.truncated = img, img, false
+	d.stored, d.shown = img, img
 }
 
 // fail makes this and whatever else comes through the draft's handles fail, drops what
-// was uploaded, and takes back an image without data that the draft registered. The
+// was written, and takes back an image without data that the draft registered. The
 // caller has the turn.
 func (d *draft) fail(err error) {
+	d.abortStream()
 	d.mu.Lock()
 	if d.failed == nil {
 		d.failed = err
 	}
-	u, stored, registered := d.dropUpload(), d.stored, d.registered
+	stored, registered := d.stored, d.registered
 	d.registered = false
 	d.mu.Unlock()
-	if u != nil {
-		u.abort()
-	}
 	if registered {
 		d.takeBack(stored)
 	}
+	d.content.release()
 	d.node.detach(d)
 }
 
@@ -176,36 +192,22 @@ func (d *draft) takeBack(img *meta.Image) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := d.vol.deleteSettling(ctx, img.ID); err != nil {
-		d.vol.log.Info("an image without data stays: "+err.Error(), "path", "/"+d.path, "id", string(img.ID))
+		d.vol.log.Info("an image without data stays: "+err.Error(), "path", "/"+d.name(), "id", string(img.ID))
 	}
-}
-
-// dropUpload takes back the upload, for the caller to abort when it has released mu,
-// which it holds.
-func (d *draft) dropUpload() *upload {
-	u := d.upload
-	if u == nil {
-		return nil
-	}
-	d.copy.Drop()
-	fields := maps.Clone(d.sent) // the upload may still read them
-	maps.Copy(fields, d.fields)
-	d.upload, d.sent, d.copy, d.fields, d.written = nil, nil, nil, fields, 0
-	return u
 }
 
 // abandon breaks off what was written through a handle, because its program was
 // killed: a part of an image is none. It reports whether there was anything.
-func (d *draft) abandon(h *writeHandle) bool {
+func (d *draft) abandon(h *draftHandle) bool {
 	d.mu.Lock()
-	u := d.upload
-	its := d.pending() && h.epoch == d.epoch || !d.pending() && d.registered
+	s := d.stream
+	its := d.changed && h.wroteIn(d.epoch) || !d.changed && d.registered
 	d.mu.Unlock()
 	if !its {
 		return false
 	}
-	if u != nil {
-		u.abort() // first, so that a write that waits for the server passes the turn
+	if s != nil {
+		s.upload.abort() // first, so that a write that waits for the server passes the turn
 	}
 	_ = d.take(context.Background())
 	defer d.pass()
@@ -213,28 +215,29 @@ func (d *draft) abandon(h *writeHandle) bool {
 	return true
 }
 
-// unsaved reports whether there is something that the server should have and has not.
-func (d *draft) unsaved() bool {
+// isUnsaved reports whether there is something that the server should have and has not.
+func (d *draft) isUnsaved() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.failed == nil && !d.discarded && (d.stored == nil || d.pending())
+	return d.failed == nil && !d.discarded && (d.stored == nil || d.changed)
 }
 
-// discard removes the file: what was uploaded so far, and what is stored.
+// discard removes the file: what was uploaded so far, and what is stored. Who has it
+// open goes on with what no one else sees.
 func (d *draft) discard(ctx context.Context) error {
 	if err := d.take(ctx); err != nil {
 		return err
 	}
 	defer d.pass()
+	d.abortStream()
 	d.mu.Lock()
-	u, stored := d.dropUpload(), d.stored
+	stored := d.stored
 	d.mu.Unlock()
-	if u != nil {
-		u.abort()
-	}
 	if stored != nil {
 		if err := d.vol.deleteSettling(ctx, stored.ID); err != nil {
-			d.fail(errors.Join(errStale, err))
+			if !d.content.isSpooled() {
+				d.fail(errors.Join(errStale, err))
+			}
 			return err
 		}
 	}

@@ -2,17 +2,17 @@ package fs
 
 import (
 	"context"
-	"errors"
 	"io"
 	"maps"
 
 	"github.com/visorfs/visorfs/meta"
 )
 
-// sender returns what the first write starts: a PUT to an image that waits for data,
-// and otherwise a POST of a new one. The caller holds mu.
+// sender returns what stores the content: a PUT to an image that waits for data, and
+// otherwise a POST of a new one. The caller holds mu.
 func (d *draft) sender(fields meta.Fields) sendFunc {
-	if stored := d.stored; stored != nil && stored.Status.TakesData() {
+	stored := d.stored
+	if stored != nil && stored.Status.TakesData() {
 		return func(ctx context.Context, body io.Reader) (*meta.Image, error) {
 			return d.vol.client.PutImage(ctx, stored.ID, stored.Changed(fields), body)
 		}
@@ -23,11 +23,11 @@ func (d *draft) sender(fields meta.Fields) sendFunc {
 }
 
 // takeFields returns the fields to send with the next POST or PUT. One that replaces
-// a stored image carries that image's, but for its modification time.
+// a stored image carries that image's, but for its modification time. The caller holds mu.
 func (d *draft) takeFields() meta.Fields {
 	fields := make(meta.Fields)
-	if d.truncated {
-		maps.Copy(fields, writable(d.stored))
+	if stored := d.stored; stored != nil && !stored.Status.TakesData() {
+		maps.Copy(fields, writable(stored))
 		delete(fields, mtimeKey)
 	}
 	maps.Copy(fields, d.fields)
@@ -47,10 +47,11 @@ func writable(img *meta.Image) meta.Fields {
 	return fields
 }
 
-// commit makes the server hold what was written through a handle (nil: through any),
-// and reports whether it does. A file that nothing was ever written to is registered
-// without data. The caller does not have the turn.
-func (d *draft) commit(ctx context.Context, h *writeHandle) error {
+// commit makes the server hold what was written. Through a handle it does so only if
+// something was written through that: what another one writes is that one's to end. A
+// file that nothing was ever written to is registered without data. The caller does not
+// have the turn.
+func (d *draft) commit(ctx context.Context, h *draftHandle) error {
 	if err := d.take(ctx); err != nil {
 		return err
 	}
@@ -62,14 +63,13 @@ func (d *draft) commit(ctx context.Context, h *writeHandle) error {
 	switch todo {
 	case noWork:
 		return nil
-	case endUpload:
-		if err := d.finish(ctx); err != nil {
-			return err
-		}
+	case storeContent:
+		err = d.storeContent(ctx)
 	case register:
-		if err := d.register(ctx); err != nil {
-			return err
-		}
+		err = d.register(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	return d.sendFields(ctx)
 }
@@ -78,57 +78,111 @@ func (d *draft) commit(ctx context.Context, h *writeHandle) error {
 type work int
 
 const (
-	noWork     work = iota
-	sendFields      // metadata that were set after the upload had begun
-	register        // the file without data
-	endUpload
+	noWork       work = iota
+	sendFields        // metadata that were set after the upload had begun
+	register          // the file without data
+	storeContent      // the data
 )
 
-func (d *draft) outstanding(h *writeHandle) (work, error) {
+func (d *draft) outstanding(h *draftHandle) (work, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	empty := d.content.length() == 0
 	switch {
 	case d.discarded:
 		return noWork, nil
 	case d.failed != nil:
 		return noWork, d.failed
-	case h != nil && h.epoch != 0 && h.epoch != d.epoch:
+	case h != nil && h.isVoid():
 		return noWork, errOverwritten
-	case d.pending() && h != nil && h.epoch == 0:
-		return noWork, nil // what another handle writes is that one's to end
-	case d.pending():
-		return endUpload, nil
-	case d.stored == nil:
-		return register, nil
-	case d.truncated:
+	case d.changed && !empty && h != nil && !h.wroteIn(d.epoch):
+		return noWork, nil
+	case d.changed && !empty:
+		return storeContent, nil
+	case d.replaces() && h != nil:
 		return noWork, nil // the next write, or the end, replaces what is stored
+	case d.stored == nil || d.replaces():
+		return register, nil
 	}
 	return sendFields, nil
 }
 
-// finish ends the upload, which is started here if the file is nothing but zeros.
-func (d *draft) finish(ctx context.Context) error {
+// storeContent uploads what has not been uploaded yet.
+func (d *draft) storeContent(ctx context.Context) error {
 	d.mu.Lock()
-	u, size := d.running(), d.shown.Size
-	if d.truncated {
+	if d.replaces() {
 		defer d.vol.catalog.Expect(d.shown.Name)()
 	}
 	d.mu.Unlock()
-	err := d.pad(ctx, u, size)
-	var img *meta.Image
-	if err == nil {
-		img, err = u.finish(ctx)
+	img, err := d.finishStream(ctx)
+	if img == nil && err == nil {
+		img, err = d.sendWhole(ctx)
 	}
 	if err != nil {
+		if ctx.Err() == nil {
+			d.salvage()
+		}
 		d.fail(err)
 		return err
 	}
 	d.mu.Lock()
-	d.copy.Keep(cacheKey(img)) // the server's MD5 was that of these bytes
-	d.upload, d.sent, d.copy, d.written = nil, nil, nil, 0
 	d.registered = false
 	d.mu.Unlock()
 	return d.replace(ctx, img)
+}
+
+// finishStream ends the upload that went with the writes. It returns neither an image nor
+// an error when the whole is to be sent.
+func (d *draft) finishStream(ctx context.Context) (*meta.Image, error) {
+	err := d.giveRange(ctx, d.content.length())
+	s := d.stream
+	if s == nil || err != nil {
+		return nil, err
+	}
+	img, err := s.upload.finish(ctx)
+	if err != nil {
+		d.abortStream()
+		if ctx.Err() == nil && d.canResend(err) {
+			err = nil
+		}
+		return nil, err
+	}
+	d.mu.Lock()
+	d.stream = nil
+	d.mu.Unlock()
+	return img, nil
+}
+
+// canResend tells whether sending everything once more may help, and everything is there.
+func (d *draft) canResend(err error) bool {
+	return mayPass(err) && d.content.isSpooled()
+}
+
+// sendWhole sends the content from its start to its end.
+func (d *draft) sendWhole(ctx context.Context) (*meta.Image, error) {
+	d.mu.Lock()
+	fields := d.takeFields()
+	send := d.sender(fields)
+	d.mu.Unlock()
+	img, err := send(ctx, &body{c: d.content, ctx: ctx})
+	if err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		maps.Copy(fields, d.fields)
+		d.fields = fields
+	}
+	return img, err
+}
+
+// salvage keeps what could not be uploaded, and says where.
+func (d *draft) salvage() {
+	path, err := d.content.salvage()
+	switch {
+	case err != nil:
+		d.vol.log.Error("what could not be uploaded is lost: "+err.Error(), "path", "/"+d.name())
+	case path != "":
+		d.vol.log.Info("what could not be uploaded is kept", "path", "/"+d.name(), "file", path)
+	}
 }
 
 // register posts the file's metadata alone.
@@ -151,9 +205,14 @@ func (d *draft) register(ctx context.Context) error {
 // it takes the place of.
 func (d *draft) replace(ctx context.Context, img *meta.Image) error {
 	d.mu.Lock()
-	old, truncated := d.stored, d.truncated
+	old, replaces := d.stored, d.replaces()
+	d.changed = false
+	d.epoch++
 	d.mu.Unlock()
-	if old == nil || old.ID == img.ID || !truncated {
+	if err := d.rebase(img); err != nil {
+		return err
+	}
+	if old == nil || old.ID == img.ID || !replaces {
 		d.vol.catalog.Put(img)
 		d.store(img)
 		return nil
@@ -167,11 +226,24 @@ func (d *draft) replace(ctx context.Context, img *meta.Image) error {
 	return err
 }
 
+// rebase makes an image that holds all of the content what lies below later writes.
+func (d *draft) rebase(img *meta.Image) error {
+	if img.Status.TakesData() {
+		return nil
+	}
+	base, err := d.vol.openReader(img)
+	if err != nil {
+		return err
+	}
+	d.content.rebase(base)
+	return nil
+}
+
 // sendFields sends the metadata that were set after the upload had begun.
 func (d *draft) sendFields(ctx context.Context) error {
 	d.mu.Lock()
 	var fields meta.Fields
-	if !d.truncated {
+	if !d.changed {
 		fields, d.fields = d.fields, nil
 	}
 	d.mu.Unlock()
@@ -185,23 +257,24 @@ func (d *draft) sendFields(ctx context.Context) error {
 // nothing followed.
 func (d *draft) end(ctx context.Context) error {
 	d.mu.Lock()
-	failed := d.failed != nil
-	empty := !failed && !d.discarded && d.truncated && !d.pending()
+	failed := d.failed
 	d.mu.Unlock()
-	switch {
-	case failed:
-		return nil
-	case empty:
-		return d.replaceByEmpty(ctx)
+	if failed != nil {
+		return nil // which was said
 	}
 	return d.commit(ctx, nil)
 }
 
-// replaceByEmpty registers an image without data in the place of a truncated one.
-func (d *draft) replaceByEmpty(ctx context.Context) error {
-	if err := d.take(ctx); err != nil {
-		return err
+// retire is the draft's end once nobody can write: what was written stays as a copy of
+// the image, and who has the file open to read goes on with the image.
+func (d *draft) retire() {
+	d.mu.Lock()
+	stored, clean := d.stored, d.failed == nil && !d.discarded && !d.changed
+	d.mu.Unlock()
+	if !clean || stored == nil {
+		return
 	}
-	defer d.pass()
-	return errors.Join(d.register(ctx), d.sendFields(ctx))
+	if f := d.content.take(); f != nil {
+		d.vol.copies.add(stored.Version(), f)
+	}
 }

@@ -7,164 +7,194 @@ import (
 	"time"
 
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/spool"
 	"github.com/visorfs/visorfs/visclient"
 )
 
-var (
-	errInPlace     = fmt.Errorf("changing a part of what is stored: %w (write the file anew, from its start)", errUnsupported)
-	errOverwritten = errors.New("another program emptied the file and writes it; what this one wrote is lost")
-)
+// maxWrite is the most that the kernel writes at once, in bytes.
+const maxWrite = 1 << 20
 
-// write appends p to the upload, which the first write starts. What lies between the
-// last byte and off is zeros, as in a sparse file. A write that cannot be done breaks
-// the upload: whoever overlooks the error must not find a part of the file stored.
-func (d *draft) write(ctx context.Context, h *writeHandle, p []byte, off int64) error {
-	err := d.take(ctx)
-	if err != nil {
+var zeros [maxWrite]byte
+
+// write puts p at an offset, and has the upload follow. A write that cannot be done
+// breaks the draft: whoever overlooks the error must not find a part of the file stored.
+func (d *draft) write(ctx context.Context, h *draftHandle, p []byte, off int64) error {
+	return d.change(ctx, h, off+int64(len(p)), func() error {
+		if d.mayStream() && off == 0 {
+			d.startStream()
+		}
+		if err := d.keep(ctx, p, off); err != nil {
+			return err
+		}
+		return d.follow(ctx, p, off)
+	})
+}
+
+// change makes a change of the content that reaches up to an offset.
+func (d *draft) change(ctx context.Context, h *draftHandle, to int64, do func() error) error {
+	if err := d.take(ctx); err != nil {
 		return err
 	}
 	defer d.pass()
-	if limit := d.vol.client.MaxImageBytes(); off > limit-int64(len(p)) {
-		err = fmt.Errorf("%w: it takes %d bytes", visclient.ErrTooLarge, limit)
-		d.fail(err)
+	if err := d.mayChange(h); err != nil {
 		return err
 	}
-	u, err := d.uploadAt(h, off)
+	err := d.checkSize(to)
 	if err == nil {
-		err = d.send(ctx, u, p, off)
+		err = do()
 	}
 	if err == nil {
-		d.grow(off + int64(len(p)))
+		d.touch(h)
 		return nil
 	}
-	if ctx.Err() == nil && !errors.Is(err, errInPlace) && !errors.Is(err, errOverwritten) {
+	if ctx.Err() == nil {
 		d.fail(err)
 	}
 	return err
 }
 
-// uploadAt returns the upload that takes bytes at an offset next. The caller has
-// the turn.
-func (d *draft) uploadAt(h *writeHandle, off int64) (*upload, error) {
+// mayChange reports why the content cannot be changed through a handle.
+func (d *draft) mayChange(h *draftHandle) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case d.failed != nil:
-		return nil, d.failed
-	case d.discarded:
-		return nil, errStale
-	case !h.join(d.epoch):
-		return nil, errOverwritten
-	case d.holdsData() && d.upload == nil:
-		return nil, errInPlace
-	case off < d.written:
-		return nil, fmt.Errorf("writing at %d when %d bytes are uploaded: %w (copy the file in from its start to its end)", off, d.written, errUnsupported)
+		return d.failed
+	case h != nil && h.isVoid():
+		return errOverwritten
+	case d.vol.noOverwrite && !d.changed && !d.discarded && d.stored != nil && !d.stored.Status.TakesData():
+		return errNoOverwrite
 	}
-	return d.running(), nil
-}
-
-// running returns the upload, and starts it if need be. The caller holds mu.
-func (d *draft) running() *upload {
-	if d.upload == nil {
-		d.sent = d.takeFields()
-		d.upload = startUpload(d.sender(d.sent))
-		d.copy = d.vol.cache.Fill()
-	}
-	return d.upload
-}
-
-// send queues zeros up to off, then p.
-func (d *draft) send(ctx context.Context, u *upload, p []byte, off int64) error {
-	if err := d.pad(ctx, u, off); err != nil {
-		return err
-	}
-	if err := u.write(ctx, p); err != nil {
-		return err
-	}
-	d.gave(p)
 	return nil
 }
 
-// pad queues zeros up to an offset.
-func (d *draft) pad(ctx context.Context, u *upload, to int64) error {
-	for {
-		d.mu.Lock()
-		at := d.written
-		d.mu.Unlock()
-		if at >= to {
-			return nil
-		}
-		n := min(to-at, int64(len(zeros)))
-		if err := u.write(ctx, zeros[:n]); err != nil {
+func (d *draft) checkSize(size int64) error {
+	if limit := d.vol.client.MaxImageBytes(); size > limit {
+		return fmt.Errorf("%w: it takes %d bytes", visclient.ErrTooLarge, limit)
+	}
+	return nil
+}
+
+// mayStream tells whether an upload can go with the writes that begin now.
+func (d *draft) mayStream() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stream == nil && !d.discarded && d.content.length() == 0
+}
+
+// keep puts p into the spool. Without room it is only sent, if it comes in order.
+func (d *draft) keep(ctx context.Context, p []byte, off int64) error {
+	err := d.content.write(p, off)
+	if !errors.Is(err, spool.ErrNoRoom) {
+		return err
+	}
+	if d.stream != nil && d.content.isSpooled() {
+		d.stream.ahead = holeBytes // whatever is missing is a hole
+		if err := d.catchUp(ctx, d.content.length()); err != nil {
 			return err
 		}
-		d.gave(zeros[:n])
 	}
+	if d.stream == nil || off < d.stream.given {
+		return err
+	}
+	if d.content.isSpooled() {
+		d.content.giveUp()
+		d.vol.log.Info("no room in the spool: the file is uploaded as it is written, and can only be written in order", "path", "/"+d.name())
+	}
+	d.content.extend(off + int64(len(p)))
+	return nil
 }
 
-var zeros [1 << 20]byte
-
-// gave notes what the upload took. The caller has the turn, without which nobody
-// touches copy: megabytes are not copied under mu.
-func (d *draft) gave(p []byte) {
-	d.copy.Write(p)
+// touch shows the file as changed now, through a handle (nil: by its path).
+func (d *draft) touch(h *draftHandle) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.written += int64(len(p))
-}
-
-// grow shows the file as written up to an offset, now.
-func (d *draft) grow(to int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.fields, mtimeKey) // set before this write
+	d.changed = d.changed || d.stored == nil || !d.stored.Status.TakesData() || d.content.length() > 0
+	if h != nil {
+		h.wrote, h.saw = d.epoch, len(d.emptied)
+	}
+	delete(d.fields, mtimeKey) // set before this change
 	d.show(func(img *meta.Image) {
-		img.Size = max(img.Size, to)
+		img.Size = d.content.length()
 		img.UploadedAt = time.Now()
 		delete(img.Other, mtimeKey)
 	})
 }
 
-// truncate changes the file's length: to 0, so that it is written anew, or beyond what
-// is uploaded, in zeros. h is the handle it came through, if that is known.
-func (d *draft) truncate(ctx context.Context, h *writeHandle, size int64) error {
-	if err := d.take(ctx); err != nil {
-		return err
+// truncate changes the file's length. h is the handle it came through, if that is known.
+func (d *draft) truncate(ctx context.Context, h *draftHandle, size int64) error {
+	if size == d.content.length() && d.isIntact() {
+		return nil
 	}
-	defer d.pass()
-	u, err := d.resize(h, size)
-	if u != nil {
-		u.abort()
-	}
-	if err != nil && !errors.Is(err, errInPlace) {
-		d.fail(err)
-	}
-	return err
+	return d.change(ctx, h, size, func() error {
+		if s := d.stream; s != nil && size < s.given {
+			d.abortStream()
+		}
+		if size == 0 {
+			d.noteEmptied(h)
+		}
+		return d.content.truncate(size)
+	})
 }
 
-// resize notes the new length and returns the upload that it makes void.
-func (d *draft) resize(h *writeHandle, size int64) (void *upload, err error) {
+// noteEmptied makes void what other programs wrote.
+func (d *draft) noteEmptied(h *draftHandle) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case d.failed != nil:
-		return nil, d.failed
-	case size == d.shown.Size:
-		return nil, nil
-	case size == 0:
-		void = d.dropUpload()
-		d.truncated = d.stored != nil && !d.stored.Status.TakesData()
-		d.epoch++
-		if h != nil {
-			h.epoch = d.epoch
-		}
-	case d.holdsData() && d.upload == nil:
-		return nil, errInPlace
-	case size < d.written:
-		return nil, fmt.Errorf("truncating to %d when %d bytes are uploaded: %w", size, d.written, errUnsupported)
-	case h != nil && !h.join(d.epoch):
-		return nil, errOverwritten
+	e := emptying{epoch: d.epoch}
+	if h != nil {
+		e.process = h.opener
 	}
-	d.show(func(img *meta.Image) { img.Size, img.UploadedAt = size, time.Now() })
-	return void, nil
+	d.emptied = append(d.emptied, e)
+}
+
+// isIntact tells whether nothing was refused so far.
+func (d *draft) isIntact() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.failed == nil
+}
+
+// zero makes a range of the file zeros, within its length.
+func (d *draft) zero(ctx context.Context, h *draftHandle, off, end int64) error {
+	return d.change(ctx, h, end, func() error {
+		if s := d.stream; s != nil && off < s.given {
+			d.abortStream()
+		}
+		return d.content.zero(off, min(end, max(d.content.length(), off)))
+	})
+}
+
+// read reads what programs see of the content.
+func (d *draft) read(ctx context.Context, p []byte, off int64) (int, error) {
+	d.mu.Lock()
+	failed := d.failed
+	d.mu.Unlock()
+	if failed != nil {
+		return 0, failed
+	}
+	return d.content.readAt(ctx, p, off)
+}
+
+// allocate does what fallocate asks for by mode.
+func (d *draft) allocate(ctx context.Context, h *draftHandle, off, end int64, mode uint32) error {
+	const (
+		keepSize = 1 // as in linux/falloc.h
+		zeroing  = 2 | 16
+	)
+	switch {
+	case mode&^(zeroing|keepSize) != 0:
+		return fmt.Errorf("fallocate mode %#x: %w", mode, errUnsupported)
+	case mode&zeroing != 0 && !d.content.isSpooled():
+		return errNoRoom
+	}
+	if mode&zeroing != 0 {
+		if err := d.zero(ctx, h, off, end); err != nil {
+			return err
+		}
+	}
+	if mode&keepSize != 0 || end <= d.content.length() {
+		return nil
+	}
+	return d.truncate(ctx, h, end)
 }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/spool"
 	"github.com/visorfs/visorfs/visclient"
 )
 
@@ -21,7 +22,9 @@ var (
 
 	errPassedThrough = errors.New("a program has the image open, and the kernel reads it from the disk cache by itself; close it first, or mount with --no-passthrough")
 
-	errReadBack = fmt.Errorf("reading a file that is being written: %w (close it first)", errUnsupported)
+	errOverwritten = errors.New("another program emptied the file and writes it; what this one wrote is lost")
+	errNoOverwrite = errors.New("changing what is stored is forbidden by -o no_overwrite")
+	errNoRoom      = fmt.Errorf("the file is only uploaded as it is written, in order: %w", spool.ErrNoRoom)
 )
 
 // errnos maps errors to what a program sees; the first that fits counts.
@@ -37,7 +40,9 @@ var errnos = []struct {
 	{errFailedImage, syscall.EIO},
 	{errPermission, syscall.EPERM},
 	{errUnsupported, syscall.EOPNOTSUPP},
+	{errNoOverwrite, syscall.EPERM},
 	{errOverwritten, syscall.EIO},
+	{spool.ErrNoRoom, syscall.ENOSPC},
 	{visclient.ErrMismatch, syscall.EIO},
 	{visclient.ErrTooLong, syscall.ENAMETOOLONG},
 	{visclient.ErrTooLarge, syscall.EFBIG},

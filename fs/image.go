@@ -104,21 +104,27 @@ func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.S
 	return n.Getattr(ctx, f, out)
 }
 
-// truncate changes the length of a file that is being written. That of a stored image
-// does not change.
+// truncate changes the length of the file. Without a handle it is a change of its own,
+// unless somebody writes the file, who then ends it.
 func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int64) error {
-	if d := n.currentDraft(); d != nil {
-		h, _ := fh.(*writeHandle)
-		return d.truncate(ctx, h, size)
+	if h, ok := fh.(*draftHandle); ok && h.writes {
+		return h.draft.truncate(ctx, h, size)
 	}
-	f, err := n.file(ctx)
+	if d := n.currentDraft(); d != nil {
+		return d.truncate(ctx, nil, size)
+	}
+	h, err := n.openDraft(ctx, syscall.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	if size != f.Image.Size {
-		return errInPlace
+	defer func() {
+		n.endCached()
+		n.leaveDraft(h)
+	}()
+	if err := h.draft.truncate(ctx, h, size); err != nil {
+		return err
 	}
-	return nil
+	return h.draft.commit(ctx, nil)
 }
 
 // setFields changes attributes, unless they are so already: one request, or none.
@@ -155,14 +161,14 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 	req := begin(ctx)
 	defer req.done()
 	if flags&syscall.O_ACCMODE != syscall.O_RDONLY {
-		h, err := n.openWriter(req, flags)
+		h, err := n.openDraft(req, flags)
 		if err != nil {
 			return nil, 0, n.errno("open for writing", err)
 		}
 		return h, 0, 0
 	}
-	if d := n.currentDraft(); d != nil && d.dirty() {
-		return nil, 0, n.errno("open", errBusy)
+	if h := n.readDraft(); h != nil {
+		return h, 0, 0
 	}
 	f, err := n.file(req)
 	if err != nil {

@@ -15,12 +15,14 @@ import (
 
 	"github.com/visorfs/visorfs/cache"
 	"github.com/visorfs/visorfs/cache/disk"
+	"github.com/visorfs/visorfs/spool"
 	"github.com/visorfs/visorfs/visclient"
 )
 
 // Options configure a mount. The zero value of each field is its default.
 type Options struct {
 	Client *visclient.Client // required
+	Spool  *spool.Dir        // required; the mount closes it when it ends
 
 	MetadataTTL  time.Duration // how old a listing may get; default 5s
 	Architecture string        // of new files whose name tells none; default "x86_64"
@@ -34,6 +36,9 @@ type Options struct {
 	Disk           *disk.Store // the mount closes it when it ends
 
 	NoPassthrough bool // never let the kernel read a cached image by itself
+
+	NoOverwrite  bool // refuse to change the data of an image that has some
+	XattrRestore bool // accept attributes that only the server sets, and drop them
 
 	AllowOther bool // let other users in
 	ReadOnly   bool
@@ -128,13 +133,17 @@ func (v *volume) panicked(cause any) fuse.Status {
 func (m *Mount) Wait() {
 	m.server.Wait()
 	for path, n := range m.vol.writing() {
-		if d := n.currentDraft(); d != nil && d.unsaved() {
+		if d := n.currentDraft(); d != nil && d.isUnsaved() {
 			m.vol.log.Error("upload abandoned: the mount ended before the file was closed", "path", "/"+path)
+			d.salvage()
 		}
 	}
 	m.vol.logReads()
 	if err := m.vol.cache.Close(); err != nil {
 		m.vol.log.Warn("closing the disk cache", "err", err)
+	}
+	if err := m.vol.spool.Close(); err != nil {
+		m.vol.log.Warn("closing the spool", "err", err)
 	}
 }
 

@@ -25,7 +25,7 @@ func (v *volume) openReader(img *meta.Image) (*cache.Reader, error) {
 	case img.Status == meta.Failed:
 		return nil, errFailedImage
 	}
-	o := cache.Object{Key: cacheKey(img), Size: img.Size, Open: v.opener(img)}
+	o := cache.Object{Key: cacheKey(img), Size: img.Size, Open: v.copies.opener(img.Version(), img.Size, v.opener(img))}
 	if meta.IsMD5(img.Checksum) {
 		o.MD5 = strings.ToLower(img.Checksum)
 	}
@@ -43,9 +43,6 @@ func cacheKey(img *meta.Image) cache.Key {
 func (v *volume) opener(img *meta.Image) cache.OpenFunc {
 	version := img.Version()
 	return func(ctx context.Context, off, n int64) (cache.Body, error) {
-		if n < 0 {
-			n = img.Size - off // also from 0: the answer tells whether the server honours ranges
-		}
 		body, err := v.client.GetImage(ctx, img.ID, visclient.Range{Offset: off, Length: n})
 		switch {
 		case errors.Is(err, visclient.ErrNotFound):

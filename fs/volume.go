@@ -11,6 +11,7 @@ import (
 	"github.com/visorfs/visorfs/cache"
 	"github.com/visorfs/visorfs/catalog"
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/spool"
 	"github.com/visorfs/visorfs/visclient"
 )
 
@@ -26,6 +27,10 @@ type volume struct {
 	log          *slog.Logger
 	architecture string
 	passthrough  bool
+	noOverwrite  bool
+	restore      bool // attributes that only the server sets are accepted, and dropped
+	spool        *spool.Dir
+	copies       copies
 	owner        fuse.Owner
 	mounted      time.Time
 
@@ -49,6 +54,9 @@ func newVolume(o Options) *volume {
 		log:          o.Logger,
 		architecture: o.Architecture,
 		passthrough:  !o.NoPassthrough,
+		noOverwrite:  o.NoOverwrite,
+		restore:      o.XattrRestore,
+		spool:        o.Spool,
 		owner:        fuse.Owner{Uid: o.UID, Gid: o.GID},
 		mounted:      time.Now(),
 		drafts:       make(map[string]*imageNode),

@@ -12,28 +12,35 @@ import (
 	"github.com/visorfs/visorfs/meta"
 )
 
-// writeHandle is a file opened for writing.
-type writeHandle struct {
+// draftHandle is a file opened for writing, or for reading while it is being written.
+type draftHandle struct {
 	node   *imageNode
 	draft  *draft
+	writes bool
 	opener int // process that opened the file; 0 when it is not known
 
-	// epoch is the draft's at the time of the handle's first write; 0 before it. When
-	// somebody empties the file, what was written through it in an earlier epoch is
-	// void, and goes on failing. Guarded by draft.mu.
-	epoch int
+	// of the draft at the latest write; guarded by draft.mu
+	wrote int // epoch
+	saw   int // how often it had been emptied
 }
 
-// join reports whether a handle may write in an epoch. The caller holds draft.mu.
-func (h *writeHandle) join(epoch int) bool {
-	if h.epoch == 0 {
-		h.epoch = epoch
+// wroteIn tells whether something was written through the handle since the commit that an
+// epoch began with. The caller holds draft.mu.
+func (h *draftHandle) wroteIn(epoch int) bool { return h.wrote == epoch }
+
+// isVoid tells whether another program emptied the file after something was written
+// through the handle, and before that was stored: who closes it must not be told that it
+// was. The caller holds draft.mu.
+func (h *draftHandle) isVoid() bool {
+	if h.saw == len(h.draft.emptied) {
+		return false
 	}
-	return h.epoch == epoch
+	next := h.draft.emptied[h.saw]
+	return h.wroteIn(next.epoch) && (next.process == 0 || next.process != h.opener)
 }
 
-// openWriter opens an image for writing, in the draft that the node has or gets.
-func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle, error) {
+// openDraft opens an image for writing, in the draft that the node has or gets.
+func (n *imageNode) openDraft(ctx context.Context, flags uint32) (*draftHandle, error) {
 	if err := n.writeMode(); err != nil {
 		return nil, err
 	}
@@ -42,23 +49,36 @@ func (n *imageNode) openWriter(ctx context.Context, flags uint32) (*writeHandle,
 		n.endCached()
 		return nil, err
 	}
-	h := newWriteHandle(ctx, n, d)
+	h := newDraftHandle(ctx, n, d)
 	if flags&syscall.O_TRUNC == 0 {
 		return h, nil
 	}
 	if err := d.truncate(ctx, h, 0); err != nil {
 		n.endCached()
-		n.leaveDraft(d)
+		n.leaveDraft(h)
 		return nil, err
 	}
 	return h, nil
 }
 
-func newWriteHandle(ctx context.Context, n *imageNode, d *draft) *writeHandle {
-	return &writeHandle{node: n, draft: d, opener: processOf(callerThread(ctx))}
+func newDraftHandle(ctx context.Context, n *imageNode, d *draft) *draftHandle {
+	return &draftHandle{node: n, draft: d, writes: true, opener: processOf(callerThread(ctx))}
 }
 
-// joinDraft counts one more handle on the node's draft, which is made here if there is
+// readDraft opens a file that is being written for reading. It returns nil for any other.
+func (n *imageNode) readDraft() *draftHandle {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	d := n.draft
+	if d == nil || n.modes.through > 0 {
+		return nil
+	}
+	d.handles++
+	n.modes.cached++
+	return &draftHandle{node: n, draft: d}
+}
+
+// joinDraft counts one more writer on the node's draft, which is made here if there is
 // none.
 func (n *imageNode) joinDraft(ctx context.Context) (*draft, error) {
 	n.mu.Lock()
@@ -74,30 +94,50 @@ func (n *imageNode) joinDraft(ctx context.Context) (*draft, error) {
 			return nil, errBusy
 		}
 		if n.draft == nil {
-			n.draft = newDraft(n, f.Path, f.Image, nil)
+			d, err := newDraft(n, f.Path, f.Image, nil)
+			if err != nil {
+				return nil, err
+			}
+			n.draft = d
 			n.vol.pin(f.Path, n)
 		}
 	}
 	n.draft.handles++
+	n.draft.writers++
 	return n.draft, nil
 }
 
-// leaveDraft ends a handle; the last one ends the draft.
-func (n *imageNode) leaveDraft(d *draft) {
+// leaveDraft ends a handle; the last one that may write ends the draft.
+func (n *imageNode) leaveDraft(h *draftHandle) {
+	d := h.draft
+	if h.writes {
+		n.endWriter(d)
+	}
 	n.mu.Lock()
 	d.handles--
-	last := d.handles == 0
+	unused := d.handles == 0
+	n.mu.Unlock()
+	if unused {
+		d.content.release()
+	}
+}
+
+func (n *imageNode) endWriter(d *draft) {
+	n.mu.Lock()
+	d.writers--
+	last := d.writers == 0
 	n.mu.Unlock()
 	if !last {
 		return
 	}
 	if err := d.end(context.Background()); err != nil {
-		n.vol.errno("commit after close", d.path, n.imageID(), err)
+		n.vol.errno("commit after close", d.name(), n.imageID(), err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if d.handles == 0 { // nobody opened the file meanwhile
+	if d.writers == 0 { // nobody opened the file meanwhile
 		n.dropDraft(d)
+		d.retire()
 	}
 }
 
@@ -113,7 +153,7 @@ func (n *imageNode) detach(d *draft) {
 func (n *imageNode) dropDraft(d *draft) {
 	if n.draft == d {
 		n.draft = nil
-		n.vol.unpin(d.path, n)
+		n.vol.unpin(d.name(), n)
 	}
 }
 
@@ -137,9 +177,9 @@ func (n *imageNode) discard(ctx context.Context) (writing bool, err error) {
 	return true, nil
 }
 
-var _ = (gofuse.FileWriter)((*writeHandle)(nil))
+var _ = (gofuse.FileWriter)((*draftHandle)(nil))
 
-func (h *writeHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
+func (h *draftHandle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
 	req := begin(ctx)
 	defer req.done()
 	if err := h.draft.write(req, h, data, off); err != nil {
@@ -148,68 +188,71 @@ func (h *writeHandle) Write(ctx context.Context, data []byte, off int64) (uint32
 	return uint32(len(data)), 0
 }
 
-var _ = (gofuse.FileReader)((*writeHandle)(nil))
+var _ = (gofuse.FileReader)((*draftHandle)(nil))
 
-func (h *writeHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	if h.draft.dirty() {
-		return nil, h.node.errno("read", errReadBack)
-	}
-	r, err := h.node.vol.openReader(h.draft.image())
-	if err != nil {
-		return nil, h.node.errno("read", err)
-	}
-	defer r.Close()
+func (h *draftHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	req := begin(ctx)
 	defer req.done()
-	n, err := r.ReadAt(req, dest, off)
+	n, err := h.draft.read(req, dest, off)
 	if err != nil && err != io.EOF {
 		return nil, h.node.errno("read", err)
 	}
 	return fuse.ReadResultData(dest[:n]), 0
 }
 
-var _ = (gofuse.FileFlusher)((*writeHandle)(nil))
+var _ = (gofuse.FileAllocater)((*draftHandle)(nil))
+
+// Allocate reserves nothing: the server has room or has not. It makes the file longer,
+// or a range of it zeros.
+func (h *draftHandle) Allocate(ctx context.Context, off, size uint64, mode uint32) syscall.Errno {
+	req := begin(ctx)
+	defer req.done()
+	return h.node.errno("fallocate", h.draft.allocate(req, h, int64(off), int64(off+size), mode))
+}
+
+var _ = (gofuse.FileFlusher)((*draftHandle)(nil))
 
 // Flush comes with every close of every copy of a descriptor. That of a process which
 // only inherited it, such as a command that a shell redirects, says nothing about the
 // file's end.
-func (h *writeHandle) Flush(ctx context.Context) syscall.Errno {
-	if tid := callerThread(ctx); h.opener != 0 && processOf(tid) != h.opener {
+func (h *draftHandle) Flush(ctx context.Context) syscall.Errno {
+	if tid := callerThread(ctx); !h.writes || h.opener != 0 && processOf(tid) != h.opener {
 		return 0
 	}
-	return h.node.errno("close", h.commit(ctx))
+	return h.node.errno("close", h.commit(ctx, h))
 }
 
-// commit ends the upload, unless the program that wrote it was killed: it might have
-// gone on writing, and a part of an image is none.
-func (h *writeHandle) commit(ctx context.Context) error {
+// commit stores what was written through the given handle (nil: through any), unless the
+// program is being killed: it might have gone on writing, and a part of an image is none.
+func (h *draftHandle) commit(ctx context.Context, through *draftHandle) error {
 	req := begin(ctx)
 	defer req.done()
 	err := errKilled
 	if !dying(req.tid) {
-		err = h.draft.commit(req, h)
+		err = h.draft.commit(req, through)
 	}
 	if errors.Is(err, errKilled) && h.draft.abandon(h) {
-		h.node.vol.log.Info("upload abandoned: the program was killed before it had closed the file", "path", "/"+h.draft.path)
+		h.node.vol.log.Info("upload abandoned: the program was killed before it had closed the file", "path", "/"+h.draft.name())
 	}
 	return err
 }
 
-var _ = (gofuse.FileReleaser)((*writeHandle)(nil))
+var _ = (gofuse.FileReleaser)((*draftHandle)(nil))
 
-func (h *writeHandle) Release(context.Context) syscall.Errno {
+func (h *draftHandle) Release(context.Context) syscall.Errno {
 	h.node.endCached()
-	h.node.leaveDraft(h.draft)
+	h.node.leaveDraft(h)
 	return 0
 }
 
 var _ = (gofuse.NodeFsyncer)((*imageNode)(nil))
 
-// Fsync of a file that is being written commits it; of any other there is nothing to do.
+// Fsync of a file that is being written commits it, whoever wrote; of any other there is
+// nothing to do.
 func (n *imageNode) Fsync(ctx context.Context, f gofuse.FileHandle, _ uint32) syscall.Errno {
-	h, ok := f.(*writeHandle)
-	if !ok {
+	h, ok := f.(*draftHandle)
+	if !ok || !h.writes {
 		return 0
 	}
-	return n.errno("fsync", h.commit(ctx))
+	return n.errno("fsync", h.commit(ctx, nil))
 }

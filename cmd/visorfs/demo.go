@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -87,6 +89,7 @@ func runDemo(cmd *cobra.Command, listen, dir string, m *mountFlags, mountpoint s
 	if err != nil {
 		return err
 	}
+	m.spoolDir = cmp.Or(m.spoolDir, filepath.Join(dir, "spool"))
 	return runMount(ctx, cmd.OutOrStdout(), client, m, mountpoint, func() string {
 		return fmt.Sprintf("demo repository %s (access key %s, secret key %s) is mounted on %s; Ctrl-C ends it",
 			server.url, demoAccessKey, demoSecretKey, mountpoint)

@@ -26,13 +26,15 @@ var mayImport = map[string][]string{
 	"catalog":   {"meta", "visclient", "golang.org/x/sync"},
 	"visclient": {"meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein", "golang.org/x/sync"},
 	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid"},
-	"fs":        {"meta", "visclient", "cache", "catalog", "github.com/hanwen/go-fuse/v2", "golang.org/x/sys", "github.com/moby/sys/mountinfo"},
+	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys"},
+	"fs":        {"meta", "visclient", "cache", "catalog", "spool", "github.com/hanwen/go-fuse/v2", "golang.org/x/sys", "github.com/moby/sys/mountinfo"},
 }
 
 // mayReach bounds what some rooms import over others, too.
 var mayReach = map[string][]string{
 	"meta":      {},
 	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"},
+	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys"},
 	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid", "golang.org/x/sys"}, // bbolt's; never visclient
 }
 

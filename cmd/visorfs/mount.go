@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"github.com/visorfs/visorfs/cache/disk"
 	"github.com/visorfs/visorfs/fs"
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/spool"
 	"github.com/visorfs/visorfs/visclient"
 )
 
@@ -38,6 +40,8 @@ type mountFlags struct {
 	verify       string
 	cacheDir     string
 	cacheSize    size
+	spoolDir     string
+	spoolSize    size
 	noPass       bool
 	metadataTTL  time.Duration
 	architecture string
@@ -55,6 +59,8 @@ func (m *mountFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&m.verify, "verify", "auto", "compare whole images with their MD5 as they are read: `WHEN` is auto, always or never")
 	flags.StringVar(&m.cacheDir, "cache-dir", "", "keep what was read in `DIR`, also for the next mount (default in memory only)")
 	flags.Var(&m.cacheSize, "cache-size", "bound on what --cache-dir takes; what was used longest ago gives way")
+	flags.StringVar(&m.spoolDir, "spool-dir", "", "keep what is written in `DIR` until the server has it (default in the user's cache directory)")
+	flags.Var(&m.spoolSize, "spool-size", "bound on what --spool-dir takes (default what is free there, but for a little)")
 	flags.BoolVar(&m.noPass, "no-passthrough", false, "do not let the kernel read whole cached images by itself")
 	flags.DurationVar(&m.metadataTTL, "metadata-ttl", 5*time.Second, "how long names and metadata are believed before the server is asked again")
 	flags.StringVar(&m.architecture, "architecture", "x86_64", "`ARCH` of new files whose name does not tell: i386 or x86_64")
@@ -118,6 +124,9 @@ func (m *mountFlags) checkReading() error {
 			return fmt.Errorf("--%s %s: give 1MiB or more", bound.name, humanize.IBytes(uint64(bound.size)))
 		}
 	}
+	if m.spoolSize != 0 && m.spoolSize < 1<<20 {
+		return fmt.Errorf("--spool-size %s: give 1MiB or more", humanize.IBytes(uint64(m.spoolSize)))
+	}
 	if _, ok := verifyModes[m.verify]; !ok {
 		return fmt.Errorf("--verify %s: give auto, always or never", m.verify)
 	}
@@ -129,18 +138,47 @@ func (m *mountFlags) openDisk(mountpoint string, logger *slog.Logger) (*disk.Sto
 	if m.cacheDir == "" {
 		return nil, nil
 	}
-	inside, err := isInside(m.cacheDir, mountpoint)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("--cache-dir: %w", err)
-	case inside:
-		return nil, usageError{fmt.Errorf("--cache-dir %s is inside the mountpoint %s; choose a directory outside", m.cacheDir, mountpoint)}
+	if err := checkOutside("cache-dir", m.cacheDir, mountpoint); err != nil {
+		return nil, err
 	}
 	store, err := disk.Open(disk.Options{Dir: m.cacheDir, Bytes: int64(m.cacheSize), Logger: logger})
 	if err != nil {
 		return nil, fmt.Errorf("--cache-dir: %w", err)
 	}
 	return store, nil
+}
+
+// openSpool opens the directory for what is being written.
+func (m *mountFlags) openSpool(mountpoint string, logger *slog.Logger) (*spool.Dir, error) {
+	dir := cmp.Or(m.spoolDir, defaultSpool())
+	if err := checkOutside("spool-dir", dir, mountpoint); err != nil {
+		return nil, err
+	}
+	s, err := spool.Open(spool.Options{Dir: dir, MaxBytes: int64(m.spoolSize), Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("--spool-dir: %w", err)
+	}
+	return s, nil
+}
+
+// defaultSpool is on a disk, unlike many a temporary directory: images are large.
+func defaultSpool() string {
+	if dir, err := os.UserCacheDir(); err == nil {
+		return filepath.Join(dir, "visorfs", "spool")
+	}
+	return fmt.Sprintf("/var/tmp/visorfs-%d/spool", os.Getuid())
+}
+
+// checkOutside refuses a directory of a flag that is below the mountpoint.
+func checkOutside(flag, dir, mountpoint string) error {
+	inside, err := isInside(dir, mountpoint)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--%s: %w", flag, err)
+	case inside:
+		return usageError{fmt.Errorf("--%s %s is inside the mountpoint %s; choose a directory outside", flag, dir, mountpoint)}
+	}
+	return nil
 }
 
 // isInside reports whether a path, which need not exist, is below a directory.
@@ -212,12 +250,12 @@ func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *m
 	if o.Disk, err = m.openDisk(dir, logger); err != nil {
 		return err
 	}
+	if o.Spool, err = m.openSpool(dir, logger); err != nil {
+		return errors.Join(err, closeStores(o))
+	}
 	mount, err := fs.New(dir, o)
 	if err != nil {
-		if o.Disk != nil {
-			err = errors.Join(err, o.Disk.Close())
-		}
-		return err
+		return errors.Join(err, closeStores(o))
 	}
 	fmt.Fprintf(out, "visorfs: %s\n", ready())
 
@@ -239,6 +277,18 @@ func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *m
 	}
 	<-ended
 	return nil
+}
+
+// closeStores closes what a mount that did not come about would have closed.
+func closeStores(o fs.Options) error {
+	var disk, spool error
+	if o.Disk != nil {
+		disk = o.Disk.Close()
+	}
+	if o.Spool != nil {
+		spool = o.Spool.Close()
+	}
+	return errors.Join(disk, spool)
 }
 
 // boundHeap has garbage collected before it takes as much memory as the cache, of which

@@ -12,9 +12,11 @@ import (
 
 // mountOptions are what -o takes, and what each does.
 var mountOptions = map[string]func(*fs.Options){
-	"allow_other": func(o *fs.Options) { o.AllowOther = true },
-	"ro":          func(o *fs.Options) { o.ReadOnly = true },
-	"rw":          func(o *fs.Options) { o.ReadOnly = false },
+	"allow_other":   func(o *fs.Options) { o.AllowOther = true },
+	"no_overwrite":  func(o *fs.Options) { o.NoOverwrite = true },
+	"ro":            func(o *fs.Options) { o.ReadOnly = true },
+	"rw":            func(o *fs.Options) { o.ReadOnly = false },
+	"xattr_restore": func(o *fs.Options) { o.XattrRestore = true },
 }
 
 // applyMountOptions sets what the words of -o ask for.

@@ -1,0 +1,318 @@
+package fs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/visorfs/visorfs/cache"
+	"github.com/visorfs/visorfs/spool"
+)
+
+// content is the bytes of a draft: what was written, over what is stored, over zeros.
+// Its methods may be called at once; those that change it one at a time.
+type content struct {
+	name  string // for the spool
+	spool *spool.Dir
+
+	mu      sync.RWMutex  // held for reading while bytes are read
+	base    *cache.Reader // of what is stored; nil for nothing
+	baseEnd int64         // bytes of base that are still the file's
+	written *spool.File   // nil before the first write, and when there was no room
+	noRoom  bool          // written was given up; what came later is nowhere but on its way
+	size    int64
+}
+
+// readAt reads as io.ReaderAt does.
+func (c *content) readAt(ctx context.Context, p []byte, off int64) (n int, err error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for n < len(p) && off < c.size {
+		part, fromBase := c.part(p[n:], off)
+		if fromBase {
+			if _, err := c.base.ReadAt(ctx, part, off); err != nil {
+				return n, explain(err, c.base.Size())
+			}
+		} else if err := c.readLocal(part, off); err != nil {
+			return n, err
+		}
+		n, off = n+len(part), off+int64(len(part))
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// part returns as much of p, which begins at off and before the end, as comes from one
+// place, and whether that is the base.
+func (c *content) part(p []byte, off int64) (part []byte, fromBase bool) {
+	end := min(off+int64(len(p)), c.size)
+	if c.written != nil {
+		to, written := c.written.Extent(off, end)
+		if end = to; written {
+			return p[:end-off], false
+		}
+	}
+	if off < c.baseEnd {
+		end = min(end, c.baseEnd)
+		return p[:end-off], true
+	}
+	return p[:end-off], false
+}
+
+// readLocal reads what was written, or zeros.
+func (c *content) readLocal(p []byte, off int64) error {
+	if c.written != nil {
+		if _, written := c.written.Extent(off, off+int64(len(p))); written {
+			_, err := c.written.ReadAt(p, off)
+			return err
+		}
+	}
+	if c.noRoom {
+		return errNoRoom
+	}
+	clear(p)
+	return nil
+}
+
+// write puts p over what is there. Without room nothing changes.
+func (c *content) write(p []byte, off int64) error {
+	f, err := c.file()
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteAt(p, off); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.size = max(c.size, off+int64(len(p)))
+	return nil
+}
+
+// file returns the spool file, which is made with the first write.
+func (c *content) file() (*spool.File, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.noRoom:
+		return nil, errNoRoom
+	case c.written != nil:
+		return c.written, nil
+	}
+	var err error
+	c.written, err = c.spool.Create(c.name)
+	return c.written, err
+}
+
+// giveUp lets go of what was written, of which everything was sent.
+func (c *content) giveUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropWritten()
+	c.noRoom = true
+}
+
+// extend counts bytes up to an offset that are only sent.
+func (c *content) extend(to int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.size = max(c.size, to)
+}
+
+// zero makes a range zeros that were written.
+func (c *content) zero(off, end int64) error {
+	f, err := c.file()
+	if err != nil {
+		return err
+	}
+	return f.Zero(off, end)
+}
+
+func (c *content) truncate(size int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.noRoom && size > 0 && size < c.size {
+		return errNoRoom
+	}
+	if c.written != nil && size < c.size {
+		if err := c.written.Truncate(size); err != nil {
+			return err
+		}
+	}
+	c.size = size
+	if c.baseEnd = min(c.baseEnd, size); c.baseEnd == 0 {
+		c.dropBase()
+	}
+	if size == 0 {
+		c.noRoom = false
+	}
+	return nil
+}
+
+// length returns the size in bytes.
+func (c *content) length() int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.size
+}
+
+// run returns where the bytes end that were written from off on.
+func (c *content) run(off int64) int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.written == nil || off >= c.size {
+		return off
+	}
+	if to, written := c.written.Extent(off, c.size); written {
+		return to
+	}
+	return off
+}
+
+// nextRun returns where the next bytes begin, before end, that were written after off.
+func (c *content) nextRun(off, end int64) int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.written == nil {
+		return end
+	}
+	to, _ := c.written.Extent(off, end)
+	return to
+}
+
+// isSpooled tells whether nothing is lost when an upload breaks.
+func (c *content) isSpooled() bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return !c.noRoom
+}
+
+// rebase makes base, which holds all the bytes, what lies below; what was written stays
+// above it if it is all of them.
+func (c *content) rebase(base *cache.Reader) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropBase()
+	c.noRoom = false
+	c.base, c.baseEnd = base, c.size
+	if c.written != nil && !c.written.Whole(c.size) {
+		c.dropWritten()
+	}
+}
+
+// take gives the file with all that was written away, if it holds everything.
+func (c *content) take() *spool.File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.written
+	if f == nil || !f.Whole(c.size) {
+		return nil
+	}
+	c.written = nil
+	return f
+}
+
+// salvage moves what was written to where its user finds it.
+func (c *content) salvage() (path string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.written == nil {
+		return "", nil
+	}
+	path, err = c.written.Lose(c.size)
+	c.written = nil
+	return path, err
+}
+
+// release lets go of everything.
+func (c *content) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropBase()
+	c.dropWritten()
+	c.size = 0
+}
+
+func (c *content) dropBase() {
+	if c.base != nil {
+		_ = c.base.Close() // it has nothing to lose
+	}
+	c.base, c.baseEnd = nil, 0
+}
+
+func (c *content) dropWritten() {
+	if c.written != nil {
+		_ = c.written.Close() // nobody wants it any more
+	}
+	c.written = nil
+}
+
+// body is a content from its start on, as an upload reads it. What it reads of the base
+// it keeps, while there is room: for the next try, and for who reads the image back.
+type body struct {
+	c   *content
+	ctx context.Context
+	off int64
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.c.readAt(b.ctx, p, b.off)
+	if n > 0 {
+		b.c.keepBase(p[:n], b.off)
+		err = nil
+	}
+	b.off += int64(n)
+	return n, err
+}
+
+// Seek is there for who sends the body once more.
+func (b *body) Seek(off int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		off += b.off
+	case io.SeekEnd:
+		off += b.c.length()
+	}
+	if off < 0 {
+		return 0, errors.New("seek to before the start")
+	}
+	b.off = off
+	return off, nil
+}
+
+// keepBase writes what of p came from the base. Bytes that find no room are still there.
+func (c *content) keepBase(p []byte, off int64) {
+	f, err := c.file()
+	if err != nil {
+		return
+	}
+	for end := off + int64(len(p)); off < end; {
+		to, written := f.Extent(off, end)
+		if part := p[:to-off]; !written {
+			if isZero(part) {
+				err = f.Zero(off, to)
+			} else {
+				_, err = f.WriteAt(part, off)
+			}
+			if err != nil {
+				return
+			}
+		}
+		p, off = p[to-off:], to
+	}
+}
+
+func isZero(p []byte) bool {
+	for len(p) > 0 {
+		n := min(len(p), len(zeros))
+		if !bytes.Equal(p[:n], zeros[:n]) {
+			return false
+		}
+		p = p[n:]
+	}
+	return true
+}
