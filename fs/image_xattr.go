@@ -2,7 +2,6 @@ package fs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -102,11 +101,16 @@ func (n *imageNode) Setxattr(ctx context.Context, xattr string, data []byte, fla
 	case flags&unix.XATTR_REPLACE != 0 && !exists:
 		return noAttribute
 	}
-	err = n.setAttribute(req, name, string(data))
-	if n.vol.restore && errors.Is(err, errPermission) {
+	if n.vol.restore && isTheImagesOwn(name) {
 		return 0
 	}
-	return n.errno("setxattr "+xattr, err)
+	return n.errno("setxattr "+xattr, n.setAttribute(req, name, string(data)))
+}
+
+// isTheImagesOwn tells whether an attribute says of an image what is not so of a copy:
+// one that is restored has its own id, path and place.
+func isTheImagesOwn(name string) bool {
+	return settable(name) != nil || name == "name" || name == "location"
 }
 
 func (n *imageNode) setAttribute(ctx context.Context, name, value string) error {
@@ -152,7 +156,11 @@ func (n *imageNode) Removexattr(ctx context.Context, xattr string) syscall.Errno
 	if _, exists := img.Get(name); !exists {
 		return noAttribute
 	}
-	if _, known := meta.Lookup(name); known {
+	_, known := meta.Lookup(name)
+	if known && n.vol.restore {
+		return 0 // rsync -X removes what the file that it restores from lacks
+	}
+	if known {
 		return n.errno("removexattr "+xattr, fmt.Errorf("%s: VIS cannot clear an attribute of its own: %w", name, errPermission))
 	}
 	return n.errno("removexattr "+xattr, n.setAttribute(req, name, ""))

@@ -15,7 +15,7 @@
 //     lost+found, for somebody who wants the bytes that the server didn't take.
 //   - [File.Unlink] takes its name away once the server has the bytes, so that a kill leaves
 //     nothing. [File.Keep] lets it go when others need the room, the one first that wasn't
-//     read for the longest time; [File.Hold] ends that.
+//     read for the longest time.
 //
 // # Files
 //

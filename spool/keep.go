@@ -14,16 +14,6 @@ func (f *File) Keep(evict func()) {
 	}
 }
 
-// Hold ends Keep, so that the file stays. It reports false if the file has gone, or is about
-// to. Before a file is written again it is held.
-func (f *File) Hold() bool {
-	f.dir.mu.Lock()
-	defer f.dir.mu.Unlock()
-	delete(f.dir.kept, f)
-	_, open := f.dir.files[f]
-	return open
-}
-
 // keep returns how many files are kept.
 func (d *Dir) keep(f *File, evict func()) int {
 	d.mu.Lock()
@@ -71,6 +61,5 @@ func (d *Dir) oldest(except *File) (oldest *File, evict func()) {
 	}
 	evict = d.kept[oldest]
 	delete(d.kept, oldest)
-	delete(d.files, oldest) // so that Hold knows
 	return oldest, evict
 }

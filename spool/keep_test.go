@@ -50,9 +50,6 @@ func TestKeptFilesGoInTheOrderOfTheirLastRead(t *testing.T) {
 		if i == 0 && !isOpen(t, first) {
 			t.Error("more have gone than must")
 		}
-		if c.f.Hold() {
-			t.Errorf("%s is held though it has gone", c.f.name)
-		}
 	}
 	if _, err := f.WriteAt(b, 4000); !errors.Is(err, ErrNoRoom) {
 		t.Errorf("there is room: %v", err)
@@ -60,25 +57,15 @@ func TestKeptFilesGoInTheOrderOfTheirLastRead(t *testing.T) {
 	wantRoom(t, d, 4000)
 }
 
-func TestHeldFileAndTheWrittenOneStay(t *testing.T) {
+func TestFileDoesNotGoForItsOwnRoom(t *testing.T) {
 	t.Parallel()
-	d := mustOpen(t, Options{Dir: newDir(t), MaxBytes: 2000})
+	d := mustOpen(t, Options{Dir: newDir(t), MaxBytes: 1000})
 	b := someBytes(1, 1000)
-	held, _ := mustKeep(t, d, "held", b)
-	if !held.Hold() {
-		t.Fatal("it has gone")
-	}
 	f, _ := mustKeep(t, d, "written", b)
 	if _, err := f.WriteAt(b, 1000); !errors.Is(err, ErrNoRoom) {
 		t.Errorf("there is room: %v", err)
 	}
-	wantBytes(t, held, b, 0)
 	wantBytes(t, f, b, 0)
-	held.Keep(func() {})
-	mustWrite(t, f, b, 1000)
-	if isOpen(t, held) {
-		t.Error("kept again, it is still there")
-	}
 }
 
 // evict may wait for locks under which files are written and kept.
