@@ -4,28 +4,29 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 
 	"github.com/visorfs/visorfs/meta"
 )
 
-// smallWrite is below which writes are collected before they are handed over.
-const smallWrite = 128 << 10
+const (
+	// uploadQueue is how many chunks may be on their way from the writer to the network.
+	// With those of at most maxWrite and leastChunk it bounds the memory of an upload.
+	uploadQueue = 4
+
+	// leastChunk is up to which small writes are collected, in bytes.
+	leastChunk = 128 << 10
+)
 
 // sendFunc sends a body to the server and returns what the server made of it.
 type sendFunc func(ctx context.Context, body io.Reader) (*meta.Image, error)
 
-// upload is a body that is sent while it is still being written: its sender takes the
-// bytes from where the writer has them.
+// upload is a body that is sent while it is still being written.
 type upload struct {
-	blocks chan []byte   // lent by the writer; closed at the body's end
-	taken  chan struct{} // the sender is through with the latest block
-	small  []byte        // that was collected; the writer's alone
+	chunks chan []byte // closed at the body's end
+	free   chan []byte // buffers of chunks that were sent
+	last   []byte      // chunk that is being filled; the writer's alone
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the server has answered, or the upload broke
-
-	mu   sync.Mutex // held while bytes of a block are read
-	over bool       // the latest block is the writer's again, read or not
 
 	img *meta.Image // valid once done
 	err error       // likewise
@@ -35,8 +36,8 @@ type upload struct {
 func startUpload(send sendFunc) *upload {
 	ctx, cancel := context.WithCancel(context.Background())
 	u := &upload{
-		blocks: make(chan []byte),
-		taken:  make(chan struct{}, 1),
+		chunks: make(chan []byte, uploadQueue),
+		free:   make(chan []byte, uploadQueue+2), // all that there are
 		cancel: cancel,
 		done:   make(chan struct{}),
 	}
@@ -51,90 +52,81 @@ func startUpload(send sendFunc) *upload {
 // uploadReader is the upload as its sender sees it.
 type uploadReader struct {
 	*upload
-	ctx  context.Context
-	rest []byte // of the latest block
+	ctx   context.Context
+	chunk []byte
+	rest  []byte // of chunk
 }
 
 func (r *uploadReader) Read(p []byte) (int, error) {
 	for len(r.rest) == 0 {
-		select {
-		case block, more := <-r.blocks:
-			if !more {
-				return 0, io.EOF
-			}
-			r.rest = block
-		case <-r.ctx.Done():
-			return 0, r.ctx.Err()
+		if err := r.next(); err != nil {
+			return 0, err
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.over {
-		return 0, context.Canceled
-	}
 	n := copy(p, r.rest)
-	if r.rest = r.rest[n:]; len(r.rest) == 0 {
-		r.taken <- struct{}{}
-	}
+	r.rest = r.rest[n:]
 	return n, nil
 }
 
-// write hands p over, at the pace of the server. After an error nothing more can be.
+// next takes the next chunk from the queue.
+func (r *uploadReader) next() error {
+	if r.chunk != nil {
+		r.free <- r.chunk
+		r.chunk = nil
+	}
+	select {
+	case chunk, more := <-r.chunks:
+		if !more {
+			return io.EOF
+		}
+		r.chunk, r.rest = chunk, chunk
+		return nil
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+}
+
+// write queues a copy of p, at the pace of the server. After an error nothing more can be.
 func (u *upload) write(ctx context.Context, p []byte) error {
-	if len(p) < smallWrite {
-		u.small = append(u.small, p...)
-		p = nil
+	if u.last == nil {
+		u.last = u.buffer()
 	}
-	if len(u.small) < smallWrite && p == nil {
+	u.last = append(u.last, p...)
+	if len(u.last) < leastChunk {
 		return nil
 	}
-	if err := u.flush(ctx); err != nil || p == nil {
-		return err
-	}
-	return u.hand(ctx, p)
+	return u.flush(ctx)
 }
 
-// flush hands over what was collected.
-func (u *upload) flush(ctx context.Context) error {
-	if len(u.small) == 0 {
-		return nil
-	}
-	err := u.hand(ctx, u.small)
-	u.small = u.small[:0]
-	return err
-}
-
-// hand lends the sender a block until it is through with it.
-func (u *upload) hand(ctx context.Context, block []byte) error {
+func (u *upload) buffer() []byte {
 	select {
-	case u.blocks <- block:
-	case <-u.done:
-		return u.early()
-	case <-ctx.Done():
-		u.abort()
-		return ctx.Err()
-	}
-	defer u.takeBack()
-	select {
-	case <-u.taken:
-		return nil
-	case <-u.done:
-		return u.early()
-	case <-ctx.Done():
-		u.abort()
-		return ctx.Err()
-	}
-}
-
-// takeBack waits until nobody reads the latest block. If it was not read to its end the
-// upload is over.
-func (u *upload) takeBack() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	select {
-	case <-u.done:
-		u.over = true
+	case buffer := <-u.free:
+		return buffer[:0]
 	default:
+		return make([]byte, 0, leastChunk)
+	}
+}
+
+// flush queues the last chunk.
+func (u *upload) flush(ctx context.Context) error {
+	if len(u.last) == 0 {
+		return nil
+	}
+	select { // without a look at ctx, as in draft.take
+	case u.chunks <- u.last:
+		u.last = nil
+		return nil
+	default:
+	}
+	select {
+	case u.chunks <- u.last:
+		u.last = nil
+		return nil
+	case <-u.done:
+		return u.early()
+	case <-ctx.Done():
+		u.abort()
+		return ctx.Err()
 	}
 }
 
@@ -156,7 +148,7 @@ func (u *upload) finish(ctx context.Context) (*meta.Image, error) {
 	if err := u.flush(ctx); err != nil {
 		return nil, err
 	}
-	close(u.blocks)
+	close(u.chunks)
 	select {
 	case <-u.done:
 		return u.img, u.err
