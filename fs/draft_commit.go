@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
 )
 
 // sender returns what stores the content: a PUT to an image that waits for data, and
@@ -17,8 +18,12 @@ func (d *draft) sender(fields meta.Fields) sendFunc {
 			return d.vol.client.PutImage(ctx, stored.ID, stored.Changed(fields), body)
 		}
 	}
+	var replaced []meta.ID // which is not the new one, whatever the two have in common
+	if stored != nil {
+		replaced = append(replaced, stored.ID)
+	}
 	return func(ctx context.Context, body io.Reader) (*meta.Image, error) {
-		return d.vol.client.PostImage(ctx, fields, body)
+		return d.vol.client.PostImage(ctx, fields, body, replaced...)
 	}
 }
 
@@ -155,7 +160,7 @@ func (d *draft) finishStream(ctx context.Context) (*meta.Image, error) {
 
 // canResend tells whether sending everything once more may help, and everything is there.
 func (d *draft) canResend(err error) bool {
-	return mayPass(err) && d.content.isSpooled()
+	return visclient.MayPass(err) && d.content.isSpooled()
 }
 
 // sendWhole sends the content from its start to its end.
@@ -188,9 +193,9 @@ func (d *draft) salvage() {
 // register posts the file's metadata alone.
 func (d *draft) register(ctx context.Context) error {
 	d.mu.Lock()
-	fields := d.takeFields()
+	send := d.sender(d.takeFields())
 	d.mu.Unlock()
-	img, err := d.vol.client.PostImage(ctx, fields, nil)
+	img, err := send(ctx, nil)
 	if err != nil {
 		d.fail(err)
 		return err

@@ -61,6 +61,7 @@ type Client struct {
 	server    atomic.Int32 // a serverKind
 	trips     roundTrips
 	described describer
+	posted    recentIDs
 }
 
 // New returns a client. It sends nothing yet; see [Client.CheckAccess].

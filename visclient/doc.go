@@ -21,8 +21,24 @@
 // retries included; it then fails with [ErrTimeout]. A download or upload may
 // take as long as it needs while bytes move. Whatever can be repeated without
 // harm (HEAD, GET, DELETE, a change of metadata) is repeated with growing, jittered
-// pauses when the network or the server has a passing fault; an upload, whose
-// body is read once, only when the connection could not be made.
+// pauses when the network or the server has a passing fault.
+//
+// # Uploads that break
+//
+// A POST, and a PUT of data, is sent again only when it is known that the server did not
+// carry it out. As long as the end of the body was not handed to the connection, it did
+// not. After that an upload without a proper reply is followed by a question: a PUT by a
+// HEAD of the image, a POST by a list of the user's images of that name. When the server
+// has what was sent, that is the result. Otherwise it is given a moment to finish,
+// what it left half-made is deleted, and the body is sent again if it is an [io.Seeker]
+// that can go back to where it stood. An upload that fails has left nothing, unless
+// its error says that the server could not be asked. [MayPass] tells whether it is worth
+// while to come again with another body.
+//
+// Options.Timeout is how long the server may be away, taking no byte. One that takes
+// bytes is sent them again for as long as each try comes further than those before, then
+// for the timeout, and at least three times. A call that is cancelled when the server has
+// all of the body asks for two seconds at most, and takes the image back.
 //
 // # Errors
 //

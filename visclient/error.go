@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/visorfs/visorfs/meta"
 )
@@ -37,9 +36,8 @@ type Error struct {
 	Message    string  // the server's own words, if any
 	Err        error   // the cause when there was no reply, or what is wrong with it
 
-	answered time.Time // by the server's clock; zero when it did not say
-	original bool      // the reply came from the original server
-	final    bool      // the reply was no answer of VIS: another one would not be either
+	original bool // the reply came from the original server
+	final    bool // to send the same again is of no use, or would do harm
 }
 
 // Error is one line, fit for a log or a terminal, whatever the server sent.

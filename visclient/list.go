@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/visorfs/visorfs/meta"
 )
@@ -24,13 +25,20 @@ func (c *Client) GetImages(ctx context.Context, query url.Values) ([]*meta.Image
 // GetImagesDetail is [Client.GetImages] with all attributes. An image whose record the
 // original server cannot read has its brief attributes and the status error.
 func (c *Client) GetImagesDetail(ctx context.Context, query url.Values) ([]*meta.Image, error) {
-	images, err := c.list(ctx, call{op: "list images in detail", method: http.MethodGet, path: "/images/detail", query: query})
+	images, _, err := c.listDetail(ctx, query)
+	return images, err
+}
+
+// listDetail also returns when the server answered, by its own clock.
+func (c *Client) listDetail(ctx context.Context, query url.Values) ([]*meta.Image, time.Time, error) {
+	var date time.Time
+	images, err := c.list(ctx, call{op: "list images in detail", method: http.MethodGet, path: "/images/detail", query: query, date: &date})
 	if isBrokenRecord(err) {
 		if images, err2 := c.listOneByOne(ctx, query); err2 == nil {
-			return images, nil
+			return images, date, nil
 		}
 	}
-	return images, err
+	return images, date, err
 }
 
 func (c *Client) list(ctx context.Context, op call) ([]*meta.Image, error) {

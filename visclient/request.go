@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,7 +29,8 @@ type call struct {
 
 	accept func(*http.Response) error // takes a reply of success, and closes its body unless it keeps it
 
-	lost *bool // set when the server may have done it although its reply did not come; nil for no matter
+	date *time.Time // set to the time of the last reply by the server's clock; nil for no matter
+	lost *bool      // set when the server may have done it although its reply did not come; nil for no matter
 
 	closes    bool // the connection is not to be used again
 	once      bool // sending it twice would do harm
@@ -41,20 +41,13 @@ type call struct {
 const (
 	firstPause = 50 * time.Millisecond
 	longPause  = time.Second
-
-	goliathTries = 3 // of a 500 from the original server, which is its answer to many a bad value
 )
 
 // send sends a call until its reply is accepted, or the failure is not a passing
 // one, or time is up.
 func (c *Client) send(ctx context.Context, op call) error {
-	if err := checkID(op); err != nil {
+	if err := c.check(op); err != nil {
 		return err
-	}
-	if c.IsOriginal() && len(op.fields) > 0 {
-		if err := checkOriginal(op); err != nil {
-			return err
-		}
 	}
 	deadline := time.Now().Add(c.timeout)
 	var pause *backoff.ExponentialBackOff // few calls need one
@@ -81,6 +74,17 @@ func (c *Client) send(ctx context.Context, op call) error {
 	}
 }
 
+// check refuses, before it is sent, what no server takes, or this one not as it is.
+func (c *Client) check(op call) error {
+	if err := checkID(op); err != nil {
+		return err
+	}
+	if c.IsOriginal() && len(op.fields) > 0 {
+		return checkOriginal(op)
+	}
+	return nil
+}
+
 func newPause() *backoff.ExponentialBackOff {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = firstPause, longPause
@@ -91,28 +95,8 @@ func newPause() *backoff.ExponentialBackOff {
 // deadline would only hide why those before it failed.
 func leastPatience(timeout time.Duration) time.Duration { return min(time.Second, timeout/10) }
 
-// again reports whether a call that failed may succeed if sent once more, and does no harm.
-func (op call) again(err error, try int) bool {
-	var e *Error
-	if op.impatient || !errors.As(err, &e) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrMismatch) || errors.Is(err, ErrTooLarge) {
-		return false
-	}
-	if e.final {
-		return false
-	}
-	if op.once || op.body != nil {
-		return neverSent(err)
-	}
-	switch e.StatusCode {
-	case 0, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout:
-		return true
-	case http.StatusServiceUnavailable: // the original server says so of any bad value, too
-		return !e.original || isAway(e)
-	case http.StatusInternalServerError:
-		return !e.original || try < goliathTries
-	}
-	return false
-}
+// again reports whether a call that failed may succeed if sent once more.
+func (op call) again(err error, try int) bool { return !op.impatient && mayPass(err, try) }
 
 // checkID refuses an id that would make another path than that of an image: ids come
 // from servers, and from users.
@@ -125,25 +109,6 @@ func checkID(op call) error {
 		return invalid(op, fmt.Errorf("%q is not an image id", string(op.id)))
 	}
 	return nil
-}
-
-// mayBeDone reports whether a server may have carried out a call that failed.
-func mayBeDone(err error) bool {
-	var e *Error
-	if !errors.As(err, &e) || neverSent(err) {
-		return false
-	}
-	switch e.StatusCode {
-	case 0, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
-}
-
-// neverSent reports whether the connection for a request could not be made.
-func neverSent(err error) bool {
-	var dial *net.OpError
-	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
 // try sends a call once.
@@ -170,6 +135,9 @@ func (c *Client) try(ctx context.Context, op call, patience time.Duration) error
 	}
 	dog.pause() // until somebody reads the body
 	c.learn(resp.Header)
+	if op.date != nil {
+		*op.date = dateOf(resp.Header)
+	}
 	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, dog: dog, patience: c.timeout}
 	if resp.StatusCode < 200 || resp.StatusCode >= 300 {
 		defer finish(resp.Body)
@@ -234,9 +202,6 @@ func replyError(op call, resp *http.Response) error {
 		StatusCode: resp.StatusCode,
 		Message:    resp.Header.Get("X-Error-Message"),
 		original:   isOriginal(resp.Header),
-	}
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		e.answered = date
 	}
 	if e.Message == "" && op.method != http.MethodHead {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorReply))

@@ -74,29 +74,6 @@ func TestReplyThatBreaksOffIsAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestUploadsAndPostsAreSentOnce(t *testing.T) {
-	t.Parallel()
-	for what, fault := range map[string]http.HandlerFunc{
-		"500": status(500), "502": status(502), "503": status(503), "504": status(504), "429": status(429), "reset": reset, "cut": cutReply,
-	} {
-		c, f := embedded(t)
-		img := post(t, c, fields("x"), "")
-		for name, do := range map[string]func() error{
-			"POST":            func() error { _, err := c.PostImage(t.Context(), fields("y"), nil); return err },
-			"POST with data":  func() error { _, err := c.PostImage(t.Context(), fields("y"), strings.NewReader("data")); return err },
-			"PUT with data":   func() error { _, err := c.PutImage(t.Context(), img.ID, nil, strings.NewReader("data")); return err },
-			"POST, no data 2": func() error { _, err := c.PostImage(t.Context(), fields("y"), nil); return err },
-		} {
-			f.seen()
-			f.fail(fault)
-			err := do()
-			if n := len(f.seen()); err == nil || n != 1 {
-				t.Errorf("%s, %s: %v after %d requests, want an error after one", name, what, err, n)
-			}
-		}
-	}
-}
-
 func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]func(*visclient.Client, *meta.Image) error{

@@ -3,6 +3,7 @@ package visclient
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // serverKind is what a server's replies tell of it.
@@ -32,3 +33,13 @@ func isOriginal(h http.Header) bool {
 // the connection without a word, and a request that is sent on it is lost; after a HEAD
 // that failed inside the server it sends a body that HTTP does not know of.
 func (c *Client) mustClose() bool { return serverKind(c.server.Load()) != modernServer }
+
+// dateOf is when a reply was made by the server's clock, which tells whole seconds; zero
+// when it does not say.
+func dateOf(h http.Header) time.Time {
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return date
+}

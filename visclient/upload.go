@@ -8,12 +8,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"net/http"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/visorfs/visorfs/meta"
 )
 
 // readAhead is how much of an upload's source is read, and hashed, while what comes
@@ -30,12 +26,18 @@ type upload struct {
 	blocks chan block    // in order; the last has an error
 	free   chan []byte   // buffers
 	done   chan struct{} // closed when no more blocks are wanted
+	ended  chan struct{} // closed when the source is not read any more
 
-	mu   sync.Mutex // a reply may come while the source is still read
-	size int64
-	md5  hash.Hash
-	err  error // of source
+	mu    sync.Mutex // a reply may come while the source is still read
+	size  int64
+	md5   hash.Hash
+	err   error // of source
+	taken int64 // bytes that the connection took
+	whole bool  // the end was handed to the connection, and may have reached the server
+	over  bool  // the end is not handed to it any more
 }
+
+var errOver = errors.New("the upload is over")
 
 // block is what one read of the source gave.
 type block struct {
@@ -53,6 +55,7 @@ func newUpload(source io.Reader, limit int64) *upload {
 		blocks: make(chan block),
 		free:   make(chan []byte, 2),
 		done:   make(chan struct{}),
+		ended:  make(chan struct{}),
 		md5:    md5.New(),
 	}
 	for range cap(u.free) {
@@ -61,10 +64,15 @@ func newUpload(source io.Reader, limit int64) *upload {
 	return u
 }
 
-// end stops the reading of the source, at the latest when a read that is under way returns.
-func (u *upload) end() { close(u.done) }
+// end stops the reading of the source, at the latest when a read that is under way
+// returns; ended is closed then.
+func (u *upload) end() {
+	close(u.done)
+	u.start.Do(func() { close(u.ended) })
+}
 
 func (u *upload) read() {
+	defer close(u.ended)
 	for {
 		select {
 		case buf := <-u.free:
@@ -97,6 +105,33 @@ func (u *upload) note(data []byte, err error) (size int64) {
 	return u.size
 }
 
+func (u *upload) take(n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.taken += int64(n)
+}
+
+// digest is what the server must say of data that it stored.
+type digest struct {
+	size int64
+	md5  string // hex
+}
+
+func (u *upload) digest() digest {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return digest{u.size, hex.EncodeToString(u.md5.Sum(nil))}
+}
+
+// giveUp tells how far the upload came. It comes no further: a connection may be at work
+// on the body still when its request has failed.
+func (u *upload) giveUp() (taken int64, whole bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.over = true
+	return u.taken, u.whole
+}
+
 func (u *upload) tooLarge() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -123,20 +158,25 @@ func (b *uploadBody) next() (block, error) {
 	select {
 	case next := <-b.blocks:
 		if next.err == io.EOF {
-			b.dog.feed(b.patience + storing(b.sent()))
-		} else {
-			b.dog.feed(b.patience)
+			return next, b.atEnd()
 		}
+		b.dog.feed(b.patience)
 		return next, nil
 	case <-b.ctx.Done():
 		return block{}, context.Cause(b.ctx)
 	}
 }
 
-func (b *uploadBody) sent() int64 {
+// atEnd notes that the connection gets the end of the body.
+func (b *uploadBody) atEnd() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.size
+	if b.over {
+		return errOver
+	}
+	b.whole = true
+	b.dog.feed(b.patience + storing(b.size))
+	return nil
 }
 
 // WriteTo is what net/http calls: blocks go out as they are.
@@ -148,6 +188,7 @@ func (b *uploadBody) WriteTo(w io.Writer) (sent int64, err error) {
 		}
 		n, err := w.Write(next.data)
 		sent += int64(n)
+		b.take(n)
 		if err != nil {
 			return sent, err
 		}
@@ -173,6 +214,7 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	}
 	n := copy(p, b.rest.data)
 	b.rest.data = b.rest.data[n:]
+	b.take(n)
 	if len(b.rest.data) == 0 && b.rest.err == nil {
 		b.free <- make([]byte, readAhead)
 	}
@@ -185,118 +227,4 @@ func (b *uploadBody) Close() error { return nil }
 func storing(size int64) time.Duration {
 	const bytesPerSecond = 16 << 20
 	return time.Duration(size/bytesPerSecond) * time.Second
-}
-
-// sendChange sends a call with fields and perhaps a body, and checks the reply against
-// what was sent.
-func (c *Client) sendChange(ctx context.Context, op call, body io.Reader) (*meta.Image, error) {
-	op.body = newUpload(body, c.MaxImageBytes())
-	if op.body != nil {
-		defer op.body.end()
-		op.fields = withDefault(op.fields, "store", c.store)
-	}
-	var img *meta.Image
-	op.accept = imageInto(op, &img)
-	if err := c.send(ctx, op); err != nil {
-		return nil, op.blame(err)
-	}
-	if op.body != nil {
-		if err := op.checkStored(img); err != nil {
-			return img, err
-		}
-	}
-	return img, op.checkEcho(img)
-}
-
-// blame finds who is at fault when an upload broke: an error of its source is
-// not the server's.
-func (op call) blame(err error) error {
-	if op.body == nil {
-		return err
-	}
-	op.body.mu.Lock()
-	defer op.body.mu.Unlock()
-	if op.body.err != nil {
-		return &Error{Op: op.op, ID: op.id, Err: op.body.err}
-	}
-	return err
-}
-
-// checkStored compares what the server says it holds with what was sent.
-func (op call) checkStored(img *meta.Image) error {
-	op.body.mu.Lock()
-	defer op.body.mu.Unlock()
-	if op.body.size == 0 {
-		return nil // to VIS an empty body is none
-	}
-	sum := hex.EncodeToString(op.body.md5.Sum(nil))
-	switch {
-	case img.Status != meta.Available:
-		return mismatch(op, "the image is %q after %d bytes were sent", img.Status, op.body.size)
-	case img.Size != op.body.size:
-		return mismatch(op, "%d bytes were sent, %d are stored", op.body.size, img.Size)
-	case !strings.EqualFold(img.Checksum, sum):
-		return mismatch(op, "MD5 %s was sent, %s is stored", sum, img.Checksum)
-	}
-	return nil
-}
-
-func withDefault(f meta.Fields, name, value string) meta.Fields {
-	if _, ok := f[name]; ok {
-		return f
-	}
-	with := meta.Fields{name: value}
-	for k, v := range f {
-		with[k] = v
-	}
-	return with
-}
-
-// PostImage registers an image. The fields name and architecture are required.
-// With a body, which is sent in chunks as it is read, the image's data are stored
-// too; an empty body is none. A field location refers to data stored elsewhere
-// already and excludes a body. It returns the registered metadata.
-//
-// When the reply contradicts what was sent, the new image is deleted again and
-// the error is ErrMismatch.
-// Errors: ErrInvalid, ErrNotFound for a location, ErrConflict, ErrForbidden,
-// ErrNoSpace, ErrInternal, ErrTimeout, ErrMismatch, the body's own.
-func (c *Client) PostImage(ctx context.Context, fields meta.Fields, body io.Reader) (*meta.Image, error) {
-	op := call{op: "post image", method: http.MethodPost, path: "/images", fields: fields, once: true}
-	if err := checkChange(op, fields.ValidateNew(), body); err != nil {
-		return nil, err
-	}
-	img, err := c.sendChange(ctx, op, body)
-	if err != nil && body != nil && img == nil {
-		return nil, c.takeBack(context.WithoutCancel(ctx), fields, err)
-	}
-	if errors.Is(err, ErrMismatch) && img != nil {
-		_, cleanup := c.DeleteImage(context.WithoutCancel(ctx), img.ID)
-		return nil, errors.Join(err, cleanup)
-	}
-	return img, err
-}
-
-// PutImage changes an image's metadata, stores its data, or both. Only an image
-// that is locked or in error takes data. Custom attributes replace those that the
-// image has, as a set. It returns the updated metadata.
-// Errors: those of [Client.PostImage]; ErrNotFound also for the image; ErrConflict
-// for data of an image that has some.
-func (c *Client) PutImage(ctx context.Context, id meta.ID, fields meta.Fields, body io.Reader) (*meta.Image, error) {
-	op := imageCall("put image", http.MethodPut, id)
-	op.fields = fields
-	if err := checkChange(op, fields.ValidateUpdate(), body); err != nil {
-		return nil, err
-	}
-	return c.sendChange(ctx, op, body)
-}
-
-func checkChange(op call, err error, body io.Reader) error {
-	if err != nil {
-		return invalid(op, err)
-	}
-	if _, ok := op.fields["location"]; ok && body != nil {
-		return invalid(op, errors.New("a location and data exclude each other"))
-	}
-	return nil
 }

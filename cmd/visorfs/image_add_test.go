@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,6 +53,44 @@ func TestAddGuessesAsTheMountDoes(t *testing.T) {
 				t.Errorf("%q %q: %s is %q, want %q", test.file, test.name, name, got[name], want)
 			}
 		}
+	}
+}
+
+// breakOff ends the first upload after a part of it.
+func breakOff(next http.Handler) http.HandlerFunc {
+	var broke atomic.Bool
+	return func(w http.ResponseWriter, req *http.Request) {
+		if req.Method == http.MethodGet || req.Method == http.MethodHead || broke.Swap(true) {
+			next.ServeHTTP(w, req)
+			return
+		}
+		_, _ = io.CopyN(io.Discard, req.Body, 600_000)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func TestUploadOfAFileThatBreaksIsSentAgain(t *testing.T) {
+	r := newRepository(t)
+	data := randomData(2 << 20)
+	file := writeFile(t, "a.iso", data)
+	r.answerWith(breakOff)
+	if img := r.head(r.ok("add", file)); img.Checksum != sumOf(data) {
+		t.Errorf("add: %+v", img)
+	}
+	id := strings.TrimSpace(r.ok("add", "name=b.iso", "architecture=i386"))
+	r.answerWith(breakOff)
+	r.ok("update", "--file", file, id)
+	if img := r.head(id); img.Checksum != sumOf(data) {
+		t.Errorf("update: %+v", img)
+	}
+}
+
+func TestUploadOfAStreamThatBreaksFails(t *testing.T) {
+	r := newRepository(t)
+	r.answerWith(breakOff)
+	o := r.imageWith(t.Context(), strings.NewReader(randomData(2<<20)), "add", "-", "name=piped.iso")
+	if images, err := r.client.GetImages(t.Context(), nil); o.err == nil || err != nil || len(images) != 0 {
+		t.Errorf("%v; stored: %v, %v", o.err, images, err)
 	}
 }
 

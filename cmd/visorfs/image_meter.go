@@ -16,6 +16,8 @@ const meterStep = 100 * time.Millisecond
 type meter struct {
 	progress *mpb.Progress // nil when nothing is shown
 	bar      *mpb.Bar
+	total    int64 // bytes; 0 when it is not known
+	shown    int64
 	pending  int64 // bytes since
 	since    time.Time
 }
@@ -27,7 +29,7 @@ func newMeter(cmd *cobra.Command, quiet bool, label string, total, done int64) *
 	if quiet || !isTerminal(out) {
 		return &meter{}
 	}
-	m := &meter{progress: mpb.NewWithContext(cmd.Context(), mpb.WithOutput(out)), since: time.Now()}
+	m := &meter{progress: mpb.NewWithContext(cmd.Context(), mpb.WithOutput(out)), total: total, shown: done, since: time.Now()}
 	builder, decorators := meterStyle(snip(printable(label), 32), total)
 	m.bar = m.progress.New(total, builder, decorators...)
 	if done > 0 {
@@ -58,11 +60,24 @@ func (m *meter) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	m.pending += int64(len(p))
+	if m.total > 0 && m.shown+m.pending >= m.total {
+		return len(p), nil // a bar that is full ends, and an upload may have to begin again
+	}
 	if now := time.Now(); now.Sub(m.since) >= meterStep {
 		m.bar.EwmaIncrInt64(m.pending, now.Sub(m.since))
+		m.shown += m.pending
 		m.pending, m.since = 0, now
 	}
 	return len(p), nil
+}
+
+// rewind says that a transfer goes on from so many bytes.
+func (m *meter) rewind(done int64) {
+	if m.bar == nil {
+		return
+	}
+	m.bar.SetCurrent(done)
+	m.shown, m.pending, m.since = done, 0, time.Now()
 }
 
 // stop takes the meter off the terminal.

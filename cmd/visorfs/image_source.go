@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,15 +33,50 @@ func upload(cmd *cobra.Command, client *visclient.Client, file string, quiet boo
 	}
 	m := newMeter(cmd, quiet, s.label, s.size, 0)
 	defer m.stop()
-	return send(io.TeeReader(s.reader, m))
+	if s.file == nil {
+		return send(io.TeeReader(s.reader, m))
+	}
+	return send(&rereadable{source: s, meter: m})
 }
 
 // source is where the data of an image are read.
 type source struct {
 	reader *bufio.Reader
+	file   *os.File // under reader; nil for what can be read only once
 	label  string
 	size   int64 // bytes; 0 when it is not known
 	close  func() error
+}
+
+// rereadable is a file under a meter, for an upload that is sent again when it breaks.
+type rereadable struct {
+	*source
+	meter *meter
+	at    int64
+}
+
+func (r *rereadable) Read(p []byte) (int, error) {
+	n, err := r.reader.Read(p)
+	r.at += int64(n)
+	_, _ = r.meter.Write(p[:n])
+	return n, err
+}
+
+// Seek goes to an offset from the start of the file, or tells the present one.
+func (r *rereadable) Seek(offset int64, whence int) (int64, error) {
+	if whence == io.SeekCurrent && offset == 0 {
+		return r.at, nil
+	}
+	if whence != io.SeekStart {
+		return 0, errors.ErrUnsupported
+	}
+	if _, err := r.file.Seek(offset, io.SeekStart); err != nil {
+		return 0, err
+	}
+	r.reader.Reset(r.file)
+	r.at = offset
+	r.meter.rewind(offset)
+	return offset, nil
 }
 
 // openSource opens a file, or standard input, that must hold something: to VIS no data
@@ -74,7 +110,7 @@ func openAny(cmd *cobra.Command, file string) (*source, error) {
 	}
 	s := &source{label: filepath.Base(file), close: f.Close}
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		s.size = info.Size()
+		s.size, s.file = info.Size(), f
 		s.reader = bufio.NewReader(f)
 	} else {
 		s.reader = bufio.NewReader(interruptible(cmd.Context(), f))

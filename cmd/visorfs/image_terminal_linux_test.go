@@ -3,10 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,6 +184,52 @@ func TestGetShowsItsProgressOnATerminal(t *testing.T) {
 	if err != nil || shown != "" {
 		t.Errorf("%v, %q", err, shown)
 	}
+}
+
+func TestProgressOfAnUploadBeginsAgainWithIt(t *testing.T) {
+	r := newRepository(t)
+	file := writeFile(t, "a.iso", randomData(8<<20))
+	r.answerWith(func(next http.Handler) http.HandlerFunc {
+		var broke atomic.Bool
+		return func(w http.ResponseWriter, req *http.Request) {
+			for range 3 * 16 { // of 128 KiB: three quarters
+				if req.Method == http.MethodPost && !broke.Load() {
+					_, _ = io.CopyN(io.Discard, req.Body, 128<<10)
+					time.Sleep(10 * time.Millisecond)
+				}
+			}
+			if req.Method == http.MethodPost && !broke.Swap(true) {
+				panic(http.ErrAbortHandler)
+			}
+			req.Body = &slowBody{req.Body}
+			next.ServeHTTP(w, req)
+		}
+	})
+	shown, err := newTerminal(t, 100).image(r, "", "", "add", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fell bool
+	var last float64
+	for _, step := range regexp.MustCompile(`([0-9.]+) MiB / 8.0 MiB`).FindAllStringSubmatch(shown, -1) {
+		now, _ := strconv.ParseFloat(step[1], 64)
+		fell = fell || now < last
+		last = now
+		if now > 8 {
+			t.Errorf("%v MiB of 8 are shown", now)
+		}
+	}
+	if !fell {
+		t.Errorf("the progress never went back: %q", shown)
+	}
+}
+
+// slowBody takes a while to be read.
+type slowBody struct{ io.ReadCloser }
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	time.Sleep(2 * time.Millisecond)
+	return b.ReadCloser.Read(p[:min(len(p), 64<<10)])
 }
 
 func TestGetWritesNoImageToATerminal(t *testing.T) {
