@@ -35,6 +35,7 @@ type draft struct {
 	shown      *meta.Image // what programs see: stored, with all changes
 	fields     meta.Fields // set, but not yet sent
 	changed    bool        // the content is not what is stored
+	byPath     bool        // it was changed through no handle, so that any may end it
 	epoch      int         // counts commits; see draftHandle
 	emptied    []emptying  // in order
 	discarded  bool        // the file was removed

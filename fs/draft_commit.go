@@ -100,7 +100,7 @@ func (d *draft) outstanding(h *draftHandle) (work, error) {
 		return noWork, d.failed
 	case h != nil && h.isVoid():
 		return noWork, errOverwritten
-	case d.changed && !empty && h != nil && !h.wroteIn(d.epoch):
+	case d.changed && !empty && h != nil && !h.wroteIn(d.epoch) && !d.byPath:
 		return noWork, nil
 	case d.changed && !empty:
 		return storeContent, nil
@@ -211,7 +211,7 @@ func (d *draft) register(ctx context.Context) error {
 func (d *draft) replace(ctx context.Context, img *meta.Image) error {
 	d.mu.Lock()
 	old, replaces := d.stored, d.replaces()
-	d.changed = false
+	d.changed, d.byPath = false, false
 	d.epoch++
 	d.mu.Unlock()
 	if err := d.rebase(img); err != nil {

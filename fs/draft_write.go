@@ -110,7 +110,9 @@ func (d *draft) touch(h *draftHandle) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.changed = d.changed || d.stored == nil || !d.stored.Status.TakesData() || d.content.length() > 0
-	if h != nil {
+	if h == nil {
+		d.byPath = true
+	} else {
 		h.wrote, h.saw = d.epoch, len(d.emptied)
 	}
 	delete(d.fields, mtimeKey) // set before this change

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -36,6 +37,9 @@ type fault struct {
 	stall   bool  // no answer, ever
 	drop    bool  // the connection is closed instead of an answer
 	status  int   // answered by the proxy
+	late    bool  // with status: not before the whole of the request has come
+	away    bool  // with status: as a server does of which a part is not running
+	lost    bool  // the server does what it is asked, and the connection is closed instead of its answer
 	cutUp   int64 // the connection breaks after so many bytes of the request's body
 	cutDown int64 // likewise of the reply's
 }
@@ -79,14 +83,28 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler)
 	case f.drop:
 		panic(http.ErrAbortHandler)
 	case f.status != 0:
-		http.Error(w, `{"code":500,"message":"refused by the proxy"}`, f.status)
+		f.refuse(w, r)
 		return
+	case f.lost:
+		r.Header.Set(lostHeader, "1")
 	case f.cutUp > 0:
 		r.Body = &cutReader{r.Body, f.cutUp}
 	case f.cutDown > 0:
 		r.Header.Set(cutHeader, strconv.FormatInt(f.cutDown, 10))
 	}
 	pass.ServeHTTP(w, r)
+}
+
+// refuse answers a request with the status of a fault.
+func (f fault) refuse(w http.ResponseWriter, r *http.Request) {
+	if f.late {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
+	message := "refused by the proxy"
+	if f.away {
+		message = "VISOR Meta System server not found. Is it running?"
+	}
+	http.Error(w, fmt.Sprintf(`{"code":%d,"message":%q}`, f.status, message), f.status)
 }
 
 func (p *proxy) note(r *http.Request) fault {
@@ -99,8 +117,12 @@ func (p *proxy) note(r *http.Request) fault {
 	return p.fault(r)
 }
 
-// watchReply counts image data, and cuts a body where the test wants that.
+// watchReply counts image data, and drops a reply or cuts its body where the test wants
+// that.
 func (p *proxy) watchReply(resp *http.Response) error {
+	if resp.Request.Header.Get(lostHeader) != "" {
+		return errCut
+	}
 	if !isData(seen{method: resp.Request.Method, path: resp.Request.URL.Path}) {
 		return nil
 	}
@@ -111,8 +133,11 @@ func (p *proxy) watchReply(resp *http.Response) error {
 	return nil
 }
 
-// cutHeader marks, on its way through the proxy, a request whose reply is to be cut.
-const cutHeader = "X-Cut"
+// These mark, on its way through the proxy, a request whose reply is to be cut or lost.
+const (
+	cutHeader  = "X-Cut"
+	lostHeader = "X-Lost"
+)
 
 // cutReader breaks after some bytes.
 type cutReader struct {
@@ -150,6 +175,27 @@ func (p *proxy) setFault(f func(*http.Request) fault) {
 // always is a fault of every request.
 func always(f fault) func(*http.Request) fault {
 	return func(*http.Request) fault { return f }
+}
+
+// once is a fault of the first request of a kind.
+func once(kind func(*http.Request) bool, f fault) func(*http.Request) fault {
+	var done atomic.Bool
+	return func(r *http.Request) fault {
+		if kind(r) && done.CompareAndSwap(false, true) {
+			return f
+		}
+		return fault{}
+	}
+}
+
+// each is a fault of every request of a kind.
+func each(kind func(*http.Request) bool, f fault) func(*http.Request) fault {
+	return func(r *http.Request) fault {
+		if kind(r) {
+			return f
+		}
+		return fault{}
+	}
 }
 
 // reset forgets the requests so far.
