@@ -33,6 +33,8 @@ type Catalog struct {
 	changes  []change         // local ones since it began
 	hidden   map[meta.ID]bool // replaced by this mount, and about to be deleted
 	expected map[string]int   // names of images about to replace others, and how many
+	steady   map[meta.ID]int  // images that this mount is changing, and in how many ways
+	dirs     localDirs
 }
 
 // change is what this mount did to an image: a nil image was deleted.
@@ -44,7 +46,13 @@ type change struct {
 // New returns a catalog of the images that a client's user may see. A listing is
 // good for ttl.
 func New(client *visclient.Client, ttl time.Duration) *Catalog {
-	return &Catalog{client: client, ttl: ttl, hidden: make(map[meta.ID]bool), expected: make(map[string]int)}
+	return &Catalog{
+		client: client, ttl: ttl,
+		hidden:   make(map[meta.ID]bool),
+		expected: make(map[string]int),
+		steady:   make(map[meta.ID]int),
+		dirs:     newLocalDirs(),
+	}
 }
 
 // Tree returns a tree that was no older than the time to live when it was called for,
@@ -93,11 +101,42 @@ func (c *Catalog) Fresh() time.Duration {
 	return max(0, c.ttl-time.Since(c.fetched))
 }
 
-// Put makes an image that this mount registered or changed visible at once.
-func (c *Catalog) Put(img *meta.Image) { c.settle(change{img.ID, img}) }
+// Put makes images that this mount registered or changed visible at once, in one step.
+func (c *Catalog) Put(images ...*meta.Image) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, img := range images {
+		delete(c.hidden, img.ID)
+		c.apply(change{img.ID, img})
+	}
+}
 
 // Remove hides an image that this mount deleted, at once.
-func (c *Catalog) Remove(id meta.ID) { c.settle(change{id, nil}) }
+func (c *Catalog) Remove(id meta.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.hidden, id)
+	c.apply(change{id, nil})
+}
+
+// Steady says that this mount is changing images in several steps, and will say what
+// came out of it. Until done is called, listings do not show what lies between.
+func (c *Catalog) Steady(ids ...meta.ID) (done func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		c.steady[id]++
+	}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, id := range ids {
+			if c.steady[id]--; c.steady[id] == 0 {
+				delete(c.steady, id)
+			}
+		}
+	}
+}
 
 // Expect says that the server is about to have an image of a name, which will be told
 // to Replace. Until done is called, a listing that already has it does not show it
@@ -125,14 +164,6 @@ func (c *Catalog) Replace(old meta.ID, img *meta.Image) {
 	c.apply(change{img.ID, img})
 }
 
-// settle applies a change that says what became of an image.
-func (c *Catalog) settle(ch change) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.hidden, ch.id)
-	c.apply(ch)
-}
-
 // apply makes a change of what is known. The caller holds mu.
 func (c *Catalog) apply(ch change) {
 	if c.listing {
@@ -141,7 +172,11 @@ func (c *Catalog) apply(ch change) {
 	if c.images == nil {
 		return // the first listing will tell
 	}
+	before := c.images[ch.id]
 	ch.applyTo(c.images)
+	if before != nil && (ch.img == nil || ch.img.Name != before.Name) && IsPath(before.Name) {
+		c.linger(parent(before.Name))
+	}
 	c.tree = nil
 }
 
@@ -159,14 +194,20 @@ func (c *Catalog) current() (*Tree, error, bool) {
 	defer c.mu.Unlock()
 	switch {
 	case c.images != nil && time.Since(c.fetched) < c.ttl:
-		if c.tree == nil {
-			c.tree = NewTree(slices.Collect(maps.Values(c.images)))
-		}
-		return c.tree, nil, true
+		return c.build(), nil, true
 	case c.failed != nil && time.Since(c.failAt) < afterFailure:
 		return nil, c.failed, true
 	}
 	return nil, nil, false
+}
+
+// build returns the tree of what is known. The caller holds mu.
+func (c *Catalog) build() *Tree {
+	if c.tree == nil {
+		c.tree = NewTree(slices.Collect(maps.Values(c.images)), c.dirs.listed()...)
+		c.dirs.addTo(c.tree)
+	}
+	return c.tree
 }
 
 func (c *Catalog) list(ctx context.Context, asked time.Time) (*Tree, error) {
@@ -192,12 +233,19 @@ func (c *Catalog) list(ctx context.Context, asked time.Time) (*Tree, error) {
 	}
 	c.hide(images)
 	c.images, c.changes, c.fetched = images, nil, asked
-	c.tree = NewTree(slices.Collect(maps.Values(images)))
-	return c.tree, nil
+	c.dirs.expire()
+	c.tree = nil
+	return c.build(), nil
 }
 
-// hide takes out of a listing what Replace and Expect speak of. The caller holds mu.
+// hide takes out of a listing what Replace, Expect and Steady speak of. The caller
+// holds mu.
 func (c *Catalog) hide(images map[meta.ID]*meta.Image) {
+	for id := range c.steady {
+		if known := c.images[id]; known != nil {
+			images[id] = known
+		}
+	}
 	for id := range c.hidden {
 		delete(images, id)
 	}

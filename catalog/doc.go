@@ -14,6 +14,13 @@
 //
 // A [Catalog] holds the current tree. It asks the server for a listing when the
 // tree is older than its time to live, once for all who ask at that moment, and
-// takes local changes ([Catalog.Put], [Catalog.Replace], [Catalog.Remove]) at once. A listing that was
-// under way during a local change does not undo it.
+// takes local changes ([Catalog.Put], [Catalog.Replace], [Catalog.Remove], [Catalog.MoveDir])
+// at once. A listing that was under way during a local change does not undo it, and one
+// during several steps ([Catalog.Steady]) does not show what lies between.
+//
+// Directories without an image live in the catalog alone: those of [Catalog.Mkdir], and
+// those that [Catalog.Hold] keeps for files which are not registered yet. A directory
+// goes with its last image. One that went through a local change is not listed any more,
+// but is found by its path for some seconds, so that what empties a directory and then
+// removes it, as rm -r does, succeeds.
 package catalog

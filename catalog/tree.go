@@ -18,9 +18,10 @@ type Tree struct {
 
 // Dir is a directory.
 type Dir struct {
-	Path  string           // "" for the root
-	Dirs  map[string]*Dir  // by name
-	Files map[string]*File // by name
+	Path    string           // "" for the root
+	Dirs    map[string]*Dir  // by name
+	Files   map[string]*File // by name
+	Emptied bool             // by this mount, and not to be listed: see [Catalog]
 }
 
 // File is an image with a path.
@@ -29,8 +30,8 @@ type File struct {
 	Path  string
 }
 
-// NewTree gives each image its path.
-func NewTree(images []*meta.Image) *Tree {
+// NewTree gives each image its path. Directories at dirs exist also without one.
+func NewTree(images []*meta.Image, dirs ...string) *Tree {
 	t := &Tree{
 		dirs:  map[string]*Dir{"": newDir("")},
 		files: make(map[meta.ID]*File, len(images)),
@@ -42,6 +43,9 @@ func NewTree(images []*meta.Image) *Tree {
 		if IsPath(img.Name) {
 			t.makeDir(parent(img.Name))
 		}
+	}
+	for _, p := range dirs {
+		t.makeDir(p)
 	}
 	var aside []*meta.Image
 	for _, img := range images {
@@ -104,6 +108,21 @@ func (t *Tree) Dir(path string) *Dir { return t.dirs[path] }
 // File returns the image of an id, or nil.
 func (t *Tree) File(id meta.ID) *File { return t.files[id] }
 
+// Prior returns an image that keeps a path although another image gets it as its name,
+// and one that has it now goes: the oldest of a name does. It is nil if there is none.
+func (t *Tree) Prior(name string, img *meta.Image, going meta.ID) *File {
+	d := t.dirs[parent(name)]
+	if d == nil {
+		return nil
+	}
+	for _, f := range d.Files {
+		if f.Image.Name == name && f.Image.ID != going && older(f.Image, img) < 0 {
+			return f
+		}
+	}
+	return nil
+}
+
 // Len is the number of images.
 func (t *Tree) Len() int { return len(t.files) }
 
@@ -112,8 +131,34 @@ func (t *Tree) Bytes() int64 { return t.bytes }
 
 // Names lists a directory's entries in alphabetical order.
 func (d *Dir) Names() []string {
-	names := slices.AppendSeq(make([]string, 0, len(d.Dirs)+len(d.Files)), maps.Keys(d.Dirs))
-	names = slices.AppendSeq(names, maps.Keys(d.Files))
+	names := slices.AppendSeq(make([]string, 0, len(d.Dirs)+len(d.Files)), maps.Keys(d.Files))
+	for name, sub := range d.Dirs {
+		if !sub.Emptied {
+			names = append(names, name)
+		}
+	}
 	slices.Sort(names)
 	return names
+}
+
+// Empty reports whether a directory lists nothing.
+func (d *Dir) Empty() bool {
+	for _, sub := range d.Dirs {
+		if !sub.Emptied {
+			return false
+		}
+	}
+	return len(d.Files) == 0
+}
+
+// All returns the images in a directory and below.
+func (d *Dir) All() []*meta.Image {
+	var all []*meta.Image
+	for _, f := range d.Files {
+		all = append(all, f.Image)
+	}
+	for _, sub := range d.Dirs {
+		all = append(all, sub.All()...)
+	}
+	return all
 }

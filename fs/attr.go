@@ -11,13 +11,6 @@ import (
 // mtimeKey is the custom attribute that keeps a file's modification time.
 const mtimeKey = "mtime"
 
-func (v *volume) fillDir(out *fuse.Attr) {
-	out.Mode = fuse.S_IFDIR | 0o755
-	out.Nlink = 2
-	out.Owner = v.owner
-	out.SetTimes(&v.mounted, &v.mounted, &v.mounted)
-}
-
 func (v *volume) fillImage(out *fuse.Attr, img *meta.Image) {
 	out.Mode = fuse.S_IFREG | modeOf(img.Access)
 	out.Nlink = 1

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
+	"sync"
 	"syscall"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
@@ -14,62 +14,95 @@ import (
 	"github.com/visorfs/visorfs/catalog"
 )
 
-// dirNode is a directory: a path that images' names begin with.
+// dirNode is a directory: a path that images' names begin with, or that mkdir made.
 type dirNode struct {
 	gofuse.Inode
-	vol  *volume
-	path string // "" for the root
+	vol *volume
+
+	mu   sync.Mutex
+	kept dirAttr
+}
+
+// removed stands for the path of a directory that was removed while a program was in
+// it. As it is in no name, nothing is found there, and nothing comes to be.
+const removed = "\x00removed"
+
+// path returns the directory's path, "" for the root. Nodes move when they are renamed,
+// so it is theirs to tell.
+func (d *dirNode) path() string {
+	var p string
+	for at := d.EmbeddedInode(); !at.IsRoot(); {
+		name, above := at.Parent()
+		if above == nil {
+			return path.Join(removed, p)
+		}
+		p, at = path.Join(name, p), above
+	}
+	return p
 }
 
 // child returns the path of an entry.
-func (d *dirNode) child(name string) string { return path.Join(d.path, name) }
-
-var _ = (gofuse.NodeGetattrer)((*dirNode)(nil))
-
-func (d *dirNode) Getattr(_ context.Context, _ gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	d.vol.fillDir(&out.Attr)
-	out.SetTimeout(kernelTTL)
-	return 0
-}
-
-var _ = (gofuse.NodeSetattrer)((*dirNode)(nil))
-
-// Setattr accepts what cannot be kept of a directory: cp -r and rsync set times and
-// modes of each, and would report a failure for nothing lost.
-func (d *dirNode) Setattr(ctx context.Context, f gofuse.FileHandle, _ *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
-	return d.Getattr(ctx, f, out)
-}
+func (d *dirNode) child(name string) string { return path.Join(d.path(), name) }
 
 var _ = (gofuse.NodeLookuper)((*dirNode)(nil))
 
 func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
 	req := begin(ctx)
 	defer req.done()
-	if n := d.vol.drafted(d.child(name)); n != nil {
+	here := d.path()
+	if n := d.vol.drafted(path.Join(here, name)); n != nil {
 		errno := n.fill(req, &out.Attr)
 		return n.EmbeddedInode(), errno
 	}
 	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {
-		return nil, d.vol.errno("lookup", d.child(name), "", err)
+		return nil, d.vol.errno("lookup", path.Join(here, name), "", err)
 	}
-	here := tree.Dir(d.path)
-	if here == nil {
+	dir := tree.Dir(here)
+	if dir == nil {
 		return nil, syscall.ENOENT
 	}
 	out.SetEntryTimeout(d.vol.kernelTimeout())
 	out.SetAttrTimeout(d.vol.kernelTimeout())
-	if f := here.Files[name]; f != nil {
+	if f := dir.Files[name]; f != nil {
 		d.vol.fillImage(&out.Attr, f.Image)
 		n := &imageNode{vol: d.vol, id: f.Image.ID}
 		return d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG, Ino: imageIno(f.Image.ID)}), 0
 	}
-	if sub := here.Dirs[name]; sub != nil {
-		d.vol.fillDir(&out.Attr)
-		n := &dirNode{vol: d.vol, path: sub.Path}
-		return d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFDIR, Ino: dirIno(sub.Path)}), 0
+	if sub := dir.Dirs[name]; sub != nil {
+		n := d.subdir(ctx, name)
+		n.fill(&out.Attr)
+		return n.EmbeddedInode(), 0
 	}
 	return nil, syscall.ENOENT
+}
+
+// known returns the node of a directory in this one, if the kernel knows it.
+func (d *dirNode) known(name string) *dirNode {
+	child := d.GetChild(name)
+	if child == nil {
+		return nil
+	}
+	n, _ := child.Operations().(*dirNode)
+	return n
+}
+
+// subdir returns the node of a directory in this one.
+func (d *dirNode) subdir(ctx context.Context, name string) *dirNode {
+	if n := d.known(name); n != nil {
+		return n
+	}
+	n := &dirNode{vol: d.vol}
+	d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFDIR, Ino: d.vol.dirIno(d.child(name))})
+	return n
+}
+
+// inoOf returns the inode number of a directory in this one.
+func (d *dirNode) inoOf(name string) uint64 {
+	if n := d.known(name); n != nil {
+		return n.StableAttr().Ino
+	}
+	return d.vol.dirIno(d.child(name))
 }
 
 var _ = (gofuse.NodeReaddirer)((*dirNode)(nil))
@@ -79,9 +112,9 @@ func (d *dirNode) Readdir(ctx context.Context) (gofuse.DirStream, syscall.Errno)
 	defer req.done()
 	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {
-		return nil, d.vol.errno("readdir", d.path, "", err)
+		return nil, d.vol.errno("readdir", d.path(), "", err)
 	}
-	here := tree.Dir(d.path)
+	here := tree.Dir(d.path())
 	if here == nil {
 		return nil, syscall.ENOENT
 	}
@@ -89,7 +122,7 @@ func (d *dirNode) Readdir(ctx context.Context) (gofuse.DirStream, syscall.Errno)
 }
 
 func (d *dirNode) entries(here *catalog.Dir) []fuse.DirEntry {
-	drafts := d.drafts()
+	drafts := d.vol.draftsIn(here.Path)
 	var entries []fuse.DirEntry
 	for _, name := range here.Names() {
 		switch {
@@ -97,7 +130,7 @@ func (d *dirNode) entries(here *catalog.Dir) []fuse.DirEntry {
 		case here.Files[name] != nil:
 			entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFREG, Ino: imageIno(here.Files[name].Image.ID)})
 		default:
-			entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFDIR, Ino: dirIno(here.Dirs[name].Path)})
+			entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFDIR, Ino: d.inoOf(name)})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(drafts)) {
@@ -106,12 +139,12 @@ func (d *dirNode) entries(here *catalog.Dir) []fuse.DirEntry {
 	return entries
 }
 
-// drafts returns the files in this directory that are being written.
-func (d *dirNode) drafts() map[string]*imageNode {
+// drafts returns the files in a directory that are being written.
+func (v *volume) draftsIn(dir string) map[string]*imageNode {
 	here := make(map[string]*imageNode)
-	for p, n := range d.vol.writing() {
-		if dir, name := path.Split(p); strings.TrimSuffix(dir, "/") == d.path {
-			here[name] = n
+	for p, n := range v.writing() {
+		if parentOf(p) == dir {
+			here[path.Base(p)] = n
 		}
 	}
 	return here
@@ -131,7 +164,7 @@ func (d *dirNode) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno
 	)
 	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {
-		return d.vol.errno("statfs", d.path, "", err)
+		return d.vol.errno("statfs", d.path(), "", err)
 	}
 	used := uint64(tree.Bytes()+blockBytes-1) / blockBytes
 	*out = fuse.StatfsOut{

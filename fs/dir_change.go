@@ -41,11 +41,19 @@ func checkNewName(p string) error {
 	if err := meta.CheckName(p); err != nil {
 		return err
 	}
-	if len(path.Base(p)) > 255 {
-		return syscall.ENAMETOOLONG
+	if err := checkSegment(p); err != nil {
+		return err
 	}
 	if !catalog.IsPath(p) {
 		return &meta.InvalidError{Message: fmt.Sprintf("Invalid name %q: it is reserved", p)}
+	}
+	return nil
+}
+
+// checkSegment refuses a path whose last segment no directory entry could be.
+func checkSegment(p string) error {
+	if len(path.Base(p)) > 255 {
+		return syscall.ENAMETOOLONG
 	}
 	return nil
 }
@@ -65,7 +73,7 @@ func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
 	req := begin(ctx)
 	defer req.done()
 	p := d.child(name)
-	if n := d.vol.drafted(p); n != nil {
+	if n := d.vol.drafted(p); n != nil { // also while the server is away
 		if writing, err := n.discard(req); writing {
 			return d.vol.errno("unlink", p, n.imageID(), err)
 		}
@@ -74,12 +82,14 @@ func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
 	if err != nil {
 		return d.vol.errno("unlink", p, "", err)
 	}
-	here := tree.Dir(d.path)
-	if here == nil || here.Files[name] == nil {
+	at := d.vol.look(tree, p)
+	switch {
+	case at.isDir():
+		return syscall.EISDIR
+	case at.file == nil:
 		return syscall.ENOENT
 	}
-	id := here.Files[name].Image.ID
-	return d.vol.errno("unlink", p, id, d.vol.delete(req, id))
+	return d.vol.errno("unlink", p, at.id(), d.vol.delete(req, at.id()))
 }
 
 // delete removes an image from the server and then from the catalog. One that was
@@ -112,26 +122,8 @@ func (v *volume) deleteSettling(ctx context.Context, id meta.ID) error {
 	}
 }
 
-// What follows is not there yet, or has no meaning in VIS. Without these methods
-// go-fuse would answer some of them with success.
-
-var _ = (gofuse.NodeMkdirer)((*dirNode)(nil))
-
-func (d *dirNode) Mkdir(_ context.Context, name string, _ uint32, _ *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
-	return nil, d.vol.errno("mkdir", d.child(name), "", fmt.Errorf("making directories: %w", errUnsupported))
-}
-
-var _ = (gofuse.NodeRmdirer)((*dirNode)(nil))
-
-func (d *dirNode) Rmdir(_ context.Context, name string) syscall.Errno {
-	return d.vol.errno("rmdir", d.child(name), "", fmt.Errorf("removing directories: %w", errUnsupported))
-}
-
-var _ = (gofuse.NodeRenamer)((*dirNode)(nil))
-
-func (d *dirNode) Rename(_ context.Context, name string, _ gofuse.InodeEmbedder, _ string, _ uint32) syscall.Errno {
-	return d.vol.errno("rename", d.child(name), "", fmt.Errorf("renaming: %w (setfattr -n user.visor.name does it)", errUnsupported))
-}
+// What follows has no meaning in VIS. Without these methods go-fuse would answer some
+// of them with success.
 
 var (
 	_ = (gofuse.NodeLinker)((*dirNode)(nil))

@@ -2,12 +2,13 @@
 //
 // # Nodes
 //
-// There are two kinds of nodes. A [dirNode] is a path in the catalog's tree; an
+// There are two kinds of nodes. A [dirNode] is a directory of the catalog's tree; an
 // [imageNode] is an image, or a file that will become one. Their FUSE methods
 // translate: decode the request, call one method of a lower room (catalog, cache,
 // visclient), map the error, encode the reply. What exists under which name is the
-// catalog's word alone; nodes remember ids and paths, never listings. An image's
-// inode number is a hash of its id, so it is the same after a remount.
+// catalog's word alone; an imageNode remembers its id, a dirNode nothing: its path is
+// where it hangs in the tree of nodes, and goes with it when it or one above is renamed.
+// An image's inode number is a hash of its id, so it is the same after a remount.
 //
 // # Writing
 //
@@ -16,6 +17,12 @@
 // memory. The FLUSH that close(2) sends ends the upload, waits for the server's
 // reply and returns the outcome, so close() tells the truth. While a draft is open
 // its path leads to its node, although the catalog may not know of it yet.
+//
+// # Renaming
+//
+// The server has no directories and renames one image at a time. What takes several
+// requests is done in an order that loses nothing, and undone when a part fails; the
+// catalog shows it in one step ([volume.moveImage], [volume.renameDir]).
 //
 // # Errors
 //
@@ -26,8 +33,8 @@
 // # Locks
 //
 // In the order they may be taken: draft.turn (held across I/O, waiting for it ends
-// with the request), imageNode.mu, draft.mu, volume.mu. The last three are held for
-// moments only.
+// with the request), imageNode.mu, draft.mu, volume.mu, the catalog's. All but the first
+// are held for moments only.
 //
 // # Deadlock
 //

@@ -39,8 +39,9 @@ var errnos = []struct {
 	{errPassedThrough, syscall.EBUSY},
 	{errFailedImage, syscall.EIO},
 	{errPermission, syscall.EPERM},
-	{errUnsupported, syscall.EOPNOTSUPP},
 	{errNoOverwrite, syscall.EPERM},
+	{errNamesakes, syscall.EEXIST},
+	{errUnsupported, syscall.EOPNOTSUPP},
 	{errOverwritten, syscall.EIO},
 	{spool.ErrNoRoom, syscall.ENOSPC},
 	{visclient.ErrMismatch, syscall.EIO},
@@ -89,8 +90,11 @@ func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
 	case 0, syscall.EINTR:
 		return errno
 	}
-	if err == errStale {
-		return errno // a path that the kernel remembers a moment too long; it looks again
+	switch err {
+	case errStale: // a path that the kernel remembers a moment too long; it looks again
+		return errno
+	case syscall.EEXIST, syscall.ENOTEMPTY, syscall.EISDIR, syscall.ENOTDIR, syscall.EINVAL: // answers that programs ask for
+		return errno
 	}
 	attrs := []any{"path", "/" + path, "errno", errno.Error()}
 	if id != "" {
@@ -108,7 +112,7 @@ func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
 // that somebody should look at.
 func level(errno syscall.Errno) slog.Level {
 	switch errno {
-	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP, syscall.ENAMETOOLONG, syscall.EFBIG:
+	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP, syscall.ENAMETOOLONG, syscall.EFBIG, syscall.EEXIST:
 		return slog.LevelWarn
 	}
 	return slog.LevelError

@@ -3,7 +3,11 @@ package fs
 import (
 	"hash/fnv"
 	"log/slog"
+	"path"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -27,15 +31,18 @@ type volume struct {
 	log          *slog.Logger
 	architecture string
 	passthrough  bool
-	noOverwrite  bool
+	noOverwrite  bool // stored data are never replaced
 	restore      bool // attributes that only the server sets are accepted, and dropped
 	spool        *spool.Dir
 	copies       copies
 	owner        fuse.Owner
 	mounted      time.Time
 
-	mu     sync.Mutex
-	drafts map[string]*imageNode // files open for writing, by path
+	era atomic.Uint64 // counts the directories that were renamed or removed
+
+	mu       sync.Mutex
+	drafts   map[string]*imageNode   // files open for writing, by path
+	expected map[*imageNode][]func() // of those that were renamed during their upload: end Catalog.Expect
 }
 
 func newVolume(o Options) *volume {
@@ -60,6 +67,7 @@ func newVolume(o Options) *volume {
 		owner:        fuse.Owner{Uid: o.UID, Gid: o.GID},
 		mounted:      time.Now(),
 		drafts:       make(map[string]*imageNode),
+		expected:     make(map[*imageNode][]func()),
 	}
 }
 
@@ -70,19 +78,53 @@ func (v *volume) drafted(path string) *imageNode {
 	return v.drafts[path]
 }
 
-// pin makes a path lead to a node while that is being written.
+// pin makes a path lead to a node while that is being written. The directories on the
+// way stay as long.
 func (v *volume) pin(path string, n *imageNode) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.drafts[path] == nil {
+		v.catalog.Hold(parentOf(path))
+	}
 	v.drafts[path] = n
 }
 
 func (v *volume) unpin(path string, n *imageNode) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.drafts[path] == n {
-		delete(v.drafts, path)
+	if v.drafts[path] != n {
+		return
 	}
+	delete(v.drafts, path)
+	v.catalog.Release(parentOf(path))
+	for _, done := range v.expected[n] {
+		done()
+	}
+	delete(v.expected, n)
+}
+
+// repin makes another path lead to a node that is being written, in one step. If it was
+// pinned no longer it is not now.
+func (v *volume) repin(from, to string, n *imageNode) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.drafts[from] != n || from == to {
+		return
+	}
+	if v.drafts[to] == nil {
+		v.catalog.Hold(parentOf(to))
+	}
+	delete(v.drafts, from)
+	v.drafts[to] = n
+	v.catalog.Release(parentOf(from))
+}
+
+// expect hides what a listing shows under the name that the upload of a node began with,
+// while that is being written.
+func (v *volume) expect(name string, n *imageNode) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.expected[n] = append(v.expected[n], v.catalog.Expect(name))
 }
 
 // writing returns the nodes that are being written, by path.
@@ -96,13 +138,27 @@ func (v *volume) writing() map[string]*imageNode {
 	return all
 }
 
+// parentOf returns the path of the directory that a path is in, "" for the root.
+func parentOf(p string) string {
+	dir, _ := path.Split(p)
+	return strings.TrimSuffix(dir, "/")
+}
+
 // kernelTimeout is how long the kernel may keep what the catalog says now.
 func (v *volume) kernelTimeout() time.Duration { return min(kernelTTL, v.catalog.Fresh()) }
 
 // Inode numbers are hashes, so that they survive a remount. The top bit is left to
 // numbers that go-fuse gives out for files without an id.
 func imageIno(id meta.ID) uint64 { return hashIno("image", string(id)) }
-func dirIno(path string) uint64  { return hashIno("dir", path) }
+
+// dirIno is the inode number of a directory that the kernel does not know yet. One that
+// was renamed keeps the number it had, so it must not be given out again.
+func (v *volume) dirIno(path string) uint64 {
+	if era := v.era.Load(); era > 0 {
+		path += "\x00" + strconv.FormatUint(era, 10)
+	}
+	return hashIno("dir", path)
+}
 
 func hashIno(kind, key string) uint64 {
 	const rootIno = 1

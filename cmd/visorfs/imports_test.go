@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"visclient": {"meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein", "golang.org/x/sync"},
 	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid"},
 	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys"},
-	"fs":        {"meta", "visclient", "cache", "catalog", "spool", "github.com/hanwen/go-fuse/v2", "golang.org/x/sys", "github.com/moby/sys/mountinfo"},
+	"fs":        {"meta", "visclient", "cache", "catalog", "spool", "github.com/hanwen/go-fuse/v2", "golang.org/x/sync", "golang.org/x/sys", "github.com/moby/sys/mountinfo"},
 }
 
 // mayReach bounds what some rooms import over others, too.
