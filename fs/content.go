@@ -23,12 +23,16 @@ type content struct {
 	written *spool.File   // nil before the first write, and when there was no room
 	noRoom  bool          // written was given up; what came later is nowhere but on its way
 	size    int64
+	over    bool // nothing is here any more
 }
 
 // readAt reads as io.ReaderAt does.
 func (c *content) readAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
+	if c.over {
+		return 0, errRetired
+	}
 	for n < len(p) && off < c.size {
 		part, fromBase := c.part(p[n:], off)
 		if fromBase {
@@ -234,7 +238,7 @@ func (c *content) release() {
 	defer c.mu.Unlock()
 	c.dropBase()
 	c.dropWritten()
-	c.size = 0
+	c.over = true
 }
 
 func (c *content) dropBase() {

@@ -22,9 +22,7 @@ type draft struct {
 	// across the I/O that this needs.
 	turn chan struct{}
 
-	// guarded by node.mu
-	handles int // that are open
-	writers int // of those, that may write
+	handles int // that are open; guarded by node.mu
 
 	stream *stream // touched with the turn alone, but to abort it
 
@@ -183,8 +181,9 @@ func (d *draft) fail(err error) {
 	if registered {
 		d.takeBack(stored)
 	}
-	d.content.release()
 	d.node.detach(d)
+	d.content.release()
+	d.node.forgetPages()
 }
 
 // takeBack deletes what a failed draft registered. A server that is away keeps it.

@@ -271,15 +271,22 @@ func (d *draft) end(ctx context.Context) error {
 }
 
 // retire is the draft's end once nobody can write: what was written stays as a copy of
-// the image, and who has the file open to read goes on with the image.
+// the image.
 func (d *draft) retire() {
 	d.mu.Lock()
 	stored, clean := d.stored, d.failed == nil && !d.discarded && !d.changed
 	d.mu.Unlock()
-	if !clean || stored == nil {
-		return
+	if clean && stored != nil {
+		if f := d.content.take(); f != nil {
+			d.vol.copies.add(stored.Version(), f)
+		}
 	}
-	if f := d.content.take(); f != nil {
-		d.vol.copies.add(stored.Version(), f)
-	}
+	d.content.release()
+}
+
+// committed returns what the server has of the file, and how often that was changed.
+func (d *draft) committed() (*meta.Image, int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stored, d.epoch - 1
 }

@@ -17,7 +17,7 @@ var _ = (gofuse.NodeCopyFileRanger)((*imageNode)(nil))
 // CopyFileRange copies within the mount without the bytes passing through the program.
 func (n *imageNode) CopyFileRange(ctx context.Context, in gofuse.FileHandle, offIn uint64, _ *gofuse.Inode, out gofuse.FileHandle, offOut, size, _ uint64) (uint32, syscall.Errno) {
 	to, ok := out.(*draftHandle)
-	if !ok || !to.writes {
+	if !ok {
 		return 0, syscall.EBADF
 	}
 	req := begin(ctx)
@@ -55,18 +55,33 @@ func readHandleAt(ctx context.Context, h gofuse.FileHandle, p []byte, off int64)
 	case *draftHandle:
 		return h.draft.read(ctx, p, off)
 	case *readHandle:
-		return h.reader.ReadAt(ctx, p, off)
+		return h.readAt(ctx, p, off)
 	case passedHandle:
-		return h.reader.ReadAt(ctx, p, off)
+		return h.readAt(ctx, p, off)
 	}
 	return 0, syscall.EBADF
 }
 
+func (h *readHandle) readAt(ctx context.Context, p []byte, off int64) (int, error) {
+	d, r, err := h.source(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case d != nil:
+		return d.read(ctx, p, off)
+	}
+	return r.ReadAt(ctx, p, off)
+}
+
 var _ = (gofuse.FileLseeker)((*draftHandle)(nil))
 
-// Lseek knows of no holes: what is being written is data, up to its end.
 func (h *draftHandle) Lseek(_ context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
-	size := uint64(h.draft.content.length())
+	return h.draft.seek(off, whence)
+}
+
+// seek knows of no holes: what is being written is data, up to its end.
+func (d *draft) seek(off uint64, whence uint32) (uint64, syscall.Errno) {
+	size := uint64(d.content.length())
 	switch {
 	case off >= size:
 		return 0, syscall.ENXIO

@@ -17,6 +17,7 @@ var (
 	errStale       = errors.New("the image was replaced or deleted on the server")
 	errBusy        = errors.New("the image is being uploaded")
 	errFailedImage = errors.New("the image's upload failed: it has no data (write it again, or remove it)")
+	errRetired     = errors.New("the file is not being written any more")
 	errPermission  = errors.New("only the server changes this attribute")
 	errUnsupported = errors.New("not supported yet")
 

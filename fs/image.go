@@ -21,6 +21,10 @@ type imageNode struct {
 	id    meta.ID // "" until the server knows the file
 	draft *draft  // while open for writing
 	warm  string  // version of the data that the kernel has pages of
+
+	commits int         // of drafts, that changed the data
+	latest  *meta.Image // with the data of the last of them
+
 	modes ioModes
 }
 
@@ -107,7 +111,7 @@ func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.S
 // truncate changes the length of the file. Without a handle it is a change of its own,
 // unless somebody writes the file, who then ends it.
 func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int64) error {
-	if h, ok := fh.(*draftHandle); ok && h.writes {
+	if h, ok := fh.(*draftHandle); ok {
 		return h.draft.truncate(ctx, h, size)
 	}
 	if d := n.currentDraft(); d != nil {
@@ -119,7 +123,7 @@ func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int
 	}
 	defer func() {
 		n.endCached()
-		n.leaveDraft(h)
+		n.leaveDraft(h.draft)
 	}()
 	if err := h.draft.truncate(ctx, h, size); err != nil {
 		return err
@@ -167,9 +171,10 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 		}
 		return h, 0, 0
 	}
-	if h := n.readDraft(); h != nil {
+	if h := n.openBeside(); h != nil {
 		return h, 0, 0
 	}
+	_, _, commits := n.state()
 	f, err := n.file(req)
 	if err != nil {
 		return nil, 0, n.errno("open", err)
@@ -178,12 +183,30 @@ func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 	if err != nil {
 		return nil, 0, n.errno("open", err)
 	}
-	h, fuseFlags, err := n.openMode(r, f.Image.Version())
+	h, fuseFlags, err := n.openMode(r, f.Image.Version(), commits)
 	if err != nil {
 		_ = r.Close() // it has nothing to lose
 		return nil, 0, n.errno("open", err)
 	}
 	return h, fuseFlags, 0
+}
+
+// openBeside opens a file that is being written for reading. It returns nil for any other.
+func (n *imageNode) openBeside() *readHandle {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.draft == nil {
+		return nil
+	}
+	n.modes.cached++
+	return &readHandle{node: n}
+}
+
+// state returns the draft, if there is one, and what earlier ones have made of the file.
+func (n *imageNode) state() (d *draft, latest *meta.Image, commits int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.draft, n.latest, n.commits
 }
 
 // pageCache tells the kernel to keep its pages of the file when the data are still
@@ -194,6 +217,13 @@ func (n *imageNode) pageCache(version string) uint32 {
 	}
 	n.warm = version
 	return 0
+}
+
+// forgetPages has the kernel drop its pages of what was written, because it is void. It
+// waits for the request that is under way.
+func (n *imageNode) forgetPages() {
+	n.coolDown()
+	go n.NotifyContent(0, 0)
 }
 
 // coolDown has the kernel drop its pages at the next open.

@@ -46,15 +46,18 @@ func (h passedHandle) Release(ctx context.Context) syscall.Errno {
 		*m = ioModes{cached: m.cached}
 	}
 	h.node.mu.Unlock()
-	_ = h.reader.Close() // it has nothing to lose
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closeReader()
 	return 0
 }
 
-// openMode makes a handle of a reader, and the flags that go with it.
-func (n *imageNode) openMode(r *cache.Reader, version string) (gofuse.FileHandle, uint32, error) {
+// openMode makes a handle of a reader, which was opened after so many commits of the node,
+// and the flags that go with it.
+func (n *imageNode) openMode(r *cache.Reader, version string, commits int) (gofuse.FileHandle, uint32, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	h := &readHandle{node: n, reader: r}
+	h := &readHandle{node: n, reader: r, saw: commits}
 	m := &n.modes
 	if m.through == 0 && m.cached == 0 && n.vol.passthrough {
 		if f, release, ok := r.Backing(); ok {
@@ -93,10 +96,19 @@ func (n *imageNode) endCached() {
 var _ = (gofuse.FileLseeker)((*readHandle)(nil))
 
 // Lseek finds what is known to be zeros: what is on disk in the cache.
-func (h *readHandle) Lseek(_ context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
-	seek := h.reader.SeekData
+func (h *readHandle) Lseek(ctx context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
+	req := begin(ctx)
+	defer req.done()
+	d, r, err := h.source(req)
+	switch {
+	case err != nil:
+		return 0, h.node.errno("lseek", err)
+	case d != nil:
+		return d.seek(off, whence)
+	}
+	seek := r.SeekData
 	if whence == unix.SEEK_HOLE {
-		seek = h.reader.SeekHole
+		seek = r.SeekHole
 	}
 	at, err := seek(int64(off))
 	if err == io.EOF {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"syscall"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
@@ -63,10 +64,15 @@ type final struct{ error }
 func (final) Permanent() bool { return true }
 func (f final) Unwrap() error { return f.error }
 
-// readHandle is a file opened for reading.
+// readHandle is a file opened for reading. It stays with the version that was opened,
+// unless that is changed through this mount: the kernel has the same pages for all who
+// have the file open, and they see each other's writes, as on a disk.
 type readHandle struct {
-	node   *imageNode
-	reader *cache.Reader
+	node *imageNode
+
+	mu     sync.Mutex
+	reader *cache.Reader // nil before the first read of what was open for writing
+	saw    int           // imageNode.commits that reader is of
 }
 
 var _ = (gofuse.FileReader)((*readHandle)(nil))
@@ -74,18 +80,71 @@ var _ = (gofuse.FileReader)((*readHandle)(nil))
 func (h *readHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	req := begin(ctx)
 	defer req.done()
-	view, err := h.reader.View(req, dest, off)
+	result, err := h.read(req, dest, off)
+	for err == errRetired { // the draft has just become an image
+		result, err = h.read(req, dest, off)
+	}
+	return result, h.node.errno("read", err)
+}
+
+func (h *readHandle) read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, error) {
+	d, r, err := h.source(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d != nil {
+		n, err := d.read(ctx, dest, off)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		return fuse.ReadResultData(dest[:n]), nil
+	}
+	view, err := r.View(ctx, dest, off)
 	if errors.Is(err, cache.ErrCorrupt) {
 		h.node.coolDown()
 	}
 	if err != nil && err != io.EOF {
 		view.Release()
-		return nil, h.node.errno("read", explain(err, h.reader.Size()))
+		return nil, explain(err, r.Size())
 	}
 	if view.Size() == 0 {
-		return fuse.ReadResultData(nil), 0
+		return fuse.ReadResultData(nil), nil
 	}
-	return viewResult{view}, 0
+	return viewResult{view}, nil
+}
+
+// source returns what to read from: the draft that is being written, or a reader.
+func (h *readHandle) source(ctx context.Context) (*draft, *cache.Reader, error) {
+	d, latest, commits := h.node.state()
+	if d != nil {
+		return d, nil, nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.reader != nil && h.saw == commits {
+		return nil, h.reader, nil
+	}
+	if latest == nil {
+		f, err := h.node.file(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		latest = f.Image
+	}
+	r, err := h.node.vol.openReader(latest)
+	if err != nil {
+		return nil, nil, err
+	}
+	h.closeReader()
+	h.reader, h.saw = r, commits
+	return nil, r, nil
+}
+
+func (h *readHandle) closeReader() {
+	if h.reader != nil {
+		_ = h.reader.Close() // it has nothing to lose
+	}
+	h.reader = nil
 }
 
 // viewResult hands bytes to the kernel from where the cache has them.
@@ -118,6 +177,8 @@ var _ = (gofuse.FileReleaser)((*readHandle)(nil))
 
 func (h *readHandle) Release(context.Context) syscall.Errno {
 	h.node.endCached()
-	_ = h.reader.Close() // it has nothing to lose
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closeReader()
 	return 0
 }

@@ -12,11 +12,10 @@ import (
 	"github.com/visorfs/visorfs/meta"
 )
 
-// draftHandle is a file opened for writing, or for reading while it is being written.
+// draftHandle is a file opened for writing.
 type draftHandle struct {
 	node   *imageNode
 	draft  *draft
-	writes bool
 	opener int // process that opened the file; 0 when it is not known
 
 	// of the draft at the latest write; guarded by draft.mu
@@ -55,27 +54,14 @@ func (n *imageNode) openDraft(ctx context.Context, flags uint32) (*draftHandle, 
 	}
 	if err := d.truncate(ctx, h, 0); err != nil {
 		n.endCached()
-		n.leaveDraft(h)
+		n.leaveDraft(d)
 		return nil, err
 	}
 	return h, nil
 }
 
 func newDraftHandle(ctx context.Context, n *imageNode, d *draft) *draftHandle {
-	return &draftHandle{node: n, draft: d, writes: true, opener: processOf(callerThread(ctx))}
-}
-
-// readDraft opens a file that is being written for reading. It returns nil for any other.
-func (n *imageNode) readDraft() *draftHandle {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	d := n.draft
-	if d == nil || n.modes.through > 0 {
-		return nil
-	}
-	d.handles++
-	n.modes.cached++
-	return &draftHandle{node: n, draft: d}
+	return &draftHandle{node: n, draft: d, opener: processOf(callerThread(ctx))}
 }
 
 // joinDraft counts one more writer on the node's draft, which is made here if there is
@@ -103,29 +89,14 @@ func (n *imageNode) joinDraft(ctx context.Context) (*draft, error) {
 		}
 	}
 	n.draft.handles++
-	n.draft.writers++
 	return n.draft, nil
 }
 
-// leaveDraft ends a handle; the last one that may write ends the draft.
-func (n *imageNode) leaveDraft(h *draftHandle) {
-	d := h.draft
-	if h.writes {
-		n.endWriter(d)
-	}
+// leaveDraft ends a handle; the last one ends the draft.
+func (n *imageNode) leaveDraft(d *draft) {
 	n.mu.Lock()
 	d.handles--
-	unused := d.handles == 0
-	n.mu.Unlock()
-	if unused {
-		d.content.release()
-	}
-}
-
-func (n *imageNode) endWriter(d *draft) {
-	n.mu.Lock()
-	d.writers--
-	last := d.writers == 0
+	last := d.handles == 0
 	n.mu.Unlock()
 	if !last {
 		return
@@ -135,7 +106,7 @@ func (n *imageNode) endWriter(d *draft) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if d.writers == 0 { // nobody opened the file meanwhile
+	if d.handles == 0 { // nobody opened the file meanwhile
 		n.dropDraft(d)
 		d.retire()
 	}
@@ -151,9 +122,14 @@ func (n *imageNode) detach(d *draft) {
 
 // dropDraft needs mu held.
 func (n *imageNode) dropDraft(d *draft) {
-	if n.draft == d {
-		n.draft = nil
-		n.vol.unpin(d.name(), n)
+	if n.draft != d {
+		return
+	}
+	n.draft = nil
+	n.vol.unpin(d.name(), n)
+	if img, commits := d.committed(); commits > 0 {
+		n.latest = img
+		n.commits += commits
 	}
 }
 
@@ -216,7 +192,7 @@ var _ = (gofuse.FileFlusher)((*draftHandle)(nil))
 // only inherited it, such as a command that a shell redirects, says nothing about the
 // file's end.
 func (h *draftHandle) Flush(ctx context.Context) syscall.Errno {
-	if tid := callerThread(ctx); !h.writes || h.opener != 0 && processOf(tid) != h.opener {
+	if tid := callerThread(ctx); h.opener != 0 && processOf(tid) != h.opener {
 		return 0
 	}
 	return h.node.errno("close", h.commit(ctx, h))
@@ -241,7 +217,7 @@ var _ = (gofuse.FileReleaser)((*draftHandle)(nil))
 
 func (h *draftHandle) Release(context.Context) syscall.Errno {
 	h.node.endCached()
-	h.node.leaveDraft(h)
+	h.node.leaveDraft(h.draft)
 	return 0
 }
 
@@ -251,7 +227,7 @@ var _ = (gofuse.NodeFsyncer)((*imageNode)(nil))
 // nothing to do.
 func (n *imageNode) Fsync(ctx context.Context, f gofuse.FileHandle, _ uint32) syscall.Errno {
 	h, ok := f.(*draftHandle)
-	if !ok || !h.writes {
+	if !ok {
 		return 0
 	}
 	return n.errno("fsync", h.commit(ctx, nil))

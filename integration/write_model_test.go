@@ -135,6 +135,9 @@ func (m *model) rename(s step) outcome {
 	if over != nil {
 		over.gone = true
 	}
+	if over != nil && f.dirty() {
+		f.commit() // before what it replaces is lost
+	}
 	if f.dirty() {
 		f.formerly = append(f.formerly, s.name)
 	}

@@ -18,11 +18,25 @@ import (
 // VISORFS_PROGRAMS says how many to run for each test and server.
 
 func TestProgramsThatWriteInOrderLeaveWhatTheyWrote(t *testing.T) {
-	withBothServers(t, func(t *testing.T, s *server) { runPrograms(t, s, inOrder, 15) })
+	runBatches(t, inOrder, 15)
 }
 
 func TestProgramsThatWriteLikeToADiskLeaveWhatTheyWrote(t *testing.T) {
-	withBothServers(t, func(t *testing.T, s *server) { runPrograms(t, s, likeADisk, 45) })
+	runBatches(t, likeADisk, 45)
+}
+
+// runBatches runs programs on both servers, so many at a time that no mount outlives
+// lifeTime.
+func runBatches(t *testing.T, p profile, count uint64) {
+	t.Helper()
+	const size = 50
+	for batch := range slices.Chunk(seeds(t, count), size) {
+		if !t.Run(fmt.Sprint("seeds from ", batch[0]), func(t *testing.T) {
+			withBothServers(t, func(t *testing.T, s *server) { runPrograms(t, s, p, batch) })
+		}) {
+			return
+		}
+	}
 }
 
 // number is a number from the environment.
@@ -68,7 +82,7 @@ const (
 	leftToSettle   = 16 // programs whose files the original server may still be copying
 )
 
-func runPrograms(t *testing.T, s *server, p profile, count uint64) {
+func runPrograms(t *testing.T, s *server, p profile, programs []uint64) {
 	t.Helper()
 	w := &workshop{t: t, s: s, reader: startMount(t, s.url, "--metadata-ttl", "1ms"), mounts: []*mount{
 		startMount(t, s.url),
@@ -101,7 +115,7 @@ func runPrograms(t *testing.T, s *server, p profile, count uint64) {
 			}
 		})
 	}
-	for _, seed := range seeds(t, count) {
+	for _, seed := range programs {
 		if failed.Load() { // one at a time is enough to think about
 			break
 		}
