@@ -5,7 +5,7 @@
 job_warm() {
 	local round peer
 	visorfs_knows --cache-dir || say "warm: this visorfs has no --cache-dir"
-	cp "$DATA/plain/data.img" "$DIR/cache/plain.img" # on the filesystem of the caches
+	cp "$DATA/plain/data.img" "$CACHE/plain.img" # on the filesystem of the caches
 	for ((round = 1; round <= N; round++)); do
 		say "warm, round $round of $N"
 		for peer in $(selected visorfs-cache visorfs-cache-nopt rclone-full); do
@@ -13,7 +13,7 @@ job_warm() {
 		done
 	done
 	unmount_all
-	rm -f "$DIR/cache/plain.img"
+	rm -f "$CACHE/plain.img"
 }
 
 warm_one() {
@@ -29,7 +29,7 @@ warm_one() {
 
 # warm_read PEER WHERE mounts with the cache that is there, and reads.
 warm_read() {
-	local ticks control_took control=$DIR/cache/plain.img
+	local ticks control_took control=$CACHE/plain.img
 	count_from_here
 	keep_cache=1 keep_pages=1 mount_peer "$1" data.img logged || return 0
 	if [ "$2" = "pages in memory" ]; then

@@ -1,13 +1,32 @@
 # What the benchmark jobs share: setting up and cleaning up, timing, and writing results.
-# Sourced by read.
+# Sourced by read and write, which say what they need: packages, tools (commands that load
+# what a measurement would else load from disk), versions (programs that facts names) and
+# settings. They have a server and peers of their own.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 export LC_ALL=C no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 
 say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$*" >&2; }
 fail() {
-	printf 'read: %s\n' "$*" >&2
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
 	exit 1
+}
+
+# run_jobs runs what was asked for, and shows each job's results when it has ended.
+run_jobs() {
+	local job
+	for job in "${jobs[@]}"; do
+		[ "$(type -t "job_$job")" = function ] || fail "no job $job; --help lists them"
+	done
+	setup
+	: >"$TSV"
+	facts | tee "$DIR/facts"
+	for job in "${jobs[@]}"; do
+		"job_$job"
+		python3 "$here/report.py" "$TSV" "$job"
+	done
+	echo
+	echo "Single values: $TSV"
 }
 
 # setup installs what is missing, builds, makes the data and starts the servers.
@@ -16,22 +35,32 @@ setup() {
 	mkdir -p "$DIR"
 	exec 9>"$DIR/lock"
 	flock -n 9 || fail "another run is using $DIR"
-	BIN=$DIR/bin RUN=$DIR/run MNT=$DIR/mnt CACHE=$DIR/cache
-	DATA=$(mktemp -d /dev/shm/visorfs-bench.XXXXXX)
-	chmod 755 "$DATA"
+	BIN=$DIR/bin RUN=$DIR/run MNT=$DIR/mnt
+	rm -rf "$RUN"
+	mkdir -p "$BIN" "$RUN" "$MNT"
+	: >"$RUN/servers"
 	trap cleanup EXIT
 	trap 'exit 130' INT TERM
-	rm -rf "$RUN" "$CACHE"
-	mkdir -p "$BIN" "$RUN" "$MNT" "$CACHE"
-	: >"$RUN/servers"
+	scratch DATA /dev/shm
+	scratch CACHE "$CACHE_DIR"
 	install_programs
 	copy_programs
 	start_server
 }
 
+scratches=()
+
+# scratch VARIABLE DIR makes a directory in DIR, which is removed at the end.
+scratch() {
+	mkdir -p "$2"
+	printf -v "$1" %s "$(mktemp -d "$2/visorfs-bench.XXXXXX")"
+	chmod 755 "${!1}"
+	scratches+=("${!1}")
+}
+
 install_programs() {
 	local package missing=()
-	for package in nginx-light fio sshfs openssh-server nbdkit libnbd-bin curl fuse3 e2fsprogs python3; do
+	for package in "${packages[@]}"; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 	done
 	if [ ${#missing[@]} -gt 0 ]; then
@@ -69,7 +98,7 @@ cleanup() {
 	[ -z "${running:-}" ] || stop "$running"
 	unmount_all
 	while read -r pid; do stop "$pid"; done <"$RUN/servers"
-	rm -rf "$DATA" "$CACHE"
+	rm -rf "${scratches[@]}"
 }
 
 # stop ends a process that this run has started, gently at first.
@@ -83,11 +112,27 @@ stop() {
 	kill -9 "$1" 2>/dev/null || true
 }
 
-# server COMMAND... starts a program that runs until the end.
+# server COMMAND... starts a program that runs until the end, and sets server_pid.
 server() {
 	setsid "$@" >>"$RUN/servers.log" 2>&1 </dev/null 9>&- &
-	echo $! >>"$RUN/servers"
+	server_pid=$!
+	echo $server_pid >>"$RUN/servers"
 }
+
+# free_ports N prints the first of N ports in a row that nobody uses.
+free_ports() {
+	local base port
+	for ((base = 18400; base < 19400; base += 10)); do
+		for ((port = base; port < base + $1; port++)); do
+			! port_answers $port || continue 2
+		done
+		echo $base
+		return
+	done
+	fail "all ports are in use"
+}
+
+port_answers() { (: >"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 wait_port() {
 	local i
@@ -101,8 +146,19 @@ wait_port() {
 # facts says what was measured on.
 facts() {
 	echo "- $(date -u '+%d %b %Y %H:%M UTC'); $(nproc) cores, $(awk -F': *' '/model name/{print $2; exit}' /proc/cpuinfo), $(awk '/MemTotal/{printf "%.0f GiB", $2/1048576}' /proc/meminfo), kernel $(uname -r); load $(cut -d' ' -f1 /proc/loadavg)"
-	echo "- $(revision)${VISORFS_FLAGS:+ with $VISORFS_FLAGS}; $("$BIN/rclone" version 2>/dev/null | head -n 1), $(nginx -v 2>&1 | cut -d/ -f2- | sed 's/^/nginx /'), $(curl --version | cut -d' ' -f1,2 | head -n 1), $(fio --version), nbdkit $(nbdkit --version | cut -d' ' -f2), $(sshfs --version 2>/dev/null | sed -n "s/^SSHFS version /sshfs /p")"
-	echo "- N=$N, SIZE_MB=$SIZE_MB, WAN_MB=$WAN_MB"
+	echo "- $(revision)${VISORFS_FLAGS:+ with $VISORFS_FLAGS}; $(for program in "${versions[@]}"; do version_of "$program"; done | paste -sd, | sed 's/,/, /g')"
+	echo "- $settings"
+}
+
+version_of() {
+	case $1 in
+	rclone) "$BIN/rclone" version 2>/dev/null | head -n 1 ;;
+	nginx) nginx -v 2>&1 | cut -d/ -f2- | sed 's/^/nginx /' ;;
+	curl) curl --version | cut -d' ' -f1,2 | head -n 1 ;;
+	nbdkit) echo "nbdkit $(nbdkit --version | cut -d' ' -f2)" ;;
+	sshfs) sshfs --version 2>/dev/null | sed -n "s/^SSHFS version /sshfs /p" ;;
+	*) "$1" --version | head -n 1 ;;
+	esac
 }
 
 # revision prints which version of the program is measured.
@@ -121,6 +177,7 @@ selected() {
 		[ -z "$PEERS" ] || [[ " $PEERS " == *" $peer "* ]] || continue
 		[[ $peer != rclone* ]] || [ -x "$BIN/rclone" ] || continue
 		[[ $peer != visorfs-cache* ]] || visorfs_knows --cache-dir || continue
+		[ "$peer" != visorfs-smallspool ] || visorfs_knows --spool-size || continue
 		[ "$peer" != visorfs-cache-nopt ] || visorfs_knows --no-passthrough || continue
 		echo "$peer"
 	done
@@ -148,17 +205,15 @@ calc() { awk "BEGIN { printf \"%.6g\", $1 }"; }
 # drop_caches empties the page cache, and fetches the tools into it again: they are not
 # what is measured.
 drop_caches() {
+	local tool
 	echo "${1:-3}" >/proc/sys/vm/drop_caches
 	dd if=/dev/zero of=/dev/null count=1 2>/dev/null
 	cat /dev/null
 	cp /dev/null "$RUN/nothing"
 	timeout 1 true
-	curl --version >/dev/null
-	fio --version >/dev/null
-	nbdfuse --version >/dev/null
-	nbdkit curl --version >/dev/null
-	sshfs --version >/dev/null
-	ssh -V 2>/dev/null
+	for tool in "${tools[@]}"; do
+		$tool >/dev/null 2>&1 || true # a command with its arguments
+	done
 	"$BIN/probe" first "$DATA/plain/data.img" >/dev/null
 }
 
@@ -178,23 +233,4 @@ status_mib() {
 		sum=$((sum + $(awk "/^$1:/{print \$2}" "/proc/$pid/status" 2>/dev/null || echo 0)))
 	done
 	calc $sum/1024
-}
-
-# fio_rand BLOCK READERS reads $file at random; it sets iops, p50 and p99 (µs).
-fio_rand() {
-	timed fio --name=rand --filename="$file" --rw=randread --bs="$1" --ioengine=psync --numjobs="$2" --thread \
-		--group_reporting --time_based --runtime="$SECONDS_RAND" --readonly --randrepeat=0 --norandommap --output-format=json ||
-		return 1
-	read -r iops p50 p99 < <(python3 -c '
-import json, sys
-text = sys.stdin.read()
-read = json.loads(text[text.index("{"):])["jobs"][0]["read"]
-p = read["clat_ns"]["percentile"]
-print(round(read["iops"], 1), p["50.000000"] / 1000, p["99.000000"] / 1000)' <"$RUN/out")
-}
-
-# bare_rand URL SIZE BLOCK READERS SECONDS does the same with bare requests.
-bare_rand() {
-	timed "$BIN/probe" rand --size "$2" --block "$3" --readers "$4" --for "${5}s" "$1" || return 1
-	read -r iops p50 p99 <"$RUN/out"
 }

@@ -1,24 +1,9 @@
 # The server of everybody: nginx, with files in memory. It plays VIS with fixed replies.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# free_ports prints the first of seven ports in a row that nobody uses.
-free_ports() {
-	local base port
-	for ((base = 18400; base < 19400; base += 10)); do
-		for ((port = base; port < base + 7; port++)); do
-			! port_answers $port || continue 2
-		done
-		echo $base
-		return
-	done
-	fail "all ports are in use"
-}
-
-port_answers() { (: >"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
 # What is served. PLAIN is for programs that want a URL; VIS the same bytes as images;
 # LOGGED is VIS and plain with an access log, for counting bytes.
-VIS_PORT=$(free_ports)
+VIS_PORT=$(free_ports 7)
 PLAIN_PORT=$((VIS_PORT + 1))
 LOGGED_PORT=$((VIS_PORT + 2))       # VIS and an access log
 LOGGED_PLAIN_PORT=$((VIS_PORT + 3)) # plain and an access log
@@ -145,16 +130,4 @@ make_loop_image() {
 	E2FSPROGS_FAKE_TIME=1700000000 mke2fs -q -t ext4 -U 11111111-2222-4333-8444-555555555555 \
 		-E hash_seed=11111111-2222-4333-8444-555555555555,lazy_itable_init=0 -d "$RUN/tree" "$DATA/plain/loop.img" 200M >/dev/null
 	rm -rf "$RUN/tree"
-}
-
-# start_sshd lets sshfs read the same files, with a key of this run.
-start_sshd() {
-	[ ! -e "$RUN/ssh_host" ] || return 0
-	ssh-keygen -q -t ed25519 -N '' -f "$RUN/ssh_host"
-	ssh-keygen -q -t ed25519 -N '' -f "$RUN/ssh_user"
-	mkdir -p /run/sshd
-	server /usr/sbin/sshd -D -f /dev/null -o Port=$SSH_PORT -o ListenAddress=127.0.0.1 -o HostKey="$RUN/ssh_host" \
-		-o AuthorizedKeysFile="$RUN/ssh_user.pub" -o StrictModes=no -o PermitRootLogin=yes -o PidFile=none \
-		-o Subsystem="sftp internal-sftp"
-	wait_port $SSH_PORT
 }

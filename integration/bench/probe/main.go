@@ -1,4 +1,4 @@
-// Command probe is what the read benchmarks need beside standard tools: test data, and
+// Command probe is what the benchmarks need beside standard tools: test data, and
 // measurements that are not blurred by the start of a program.
 //
 //	probe make FILE BYTES      write a file of random bytes, always the same, and print its MD5
