@@ -32,6 +32,7 @@ func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *
 	n.modes.cached = 1
 	inode := d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG})
 	h := newDraftHandle(ctx, n, n.draft)
+	h.begin()
 	d.vol.pin(p, n)
 	return inode, h, 0, n.fill(ctx, &out.Attr)
 }

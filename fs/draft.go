@@ -170,7 +170,9 @@ func (d *draft) store(img *meta.Image) {
 // was written, and takes back an image without data that the draft registered. The
 // caller has the turn.
 func (d *draft) fail(err error) {
-	d.abortStream()
+	if s := d.dropStream(); s != nil {
+		s.upload.leave()
+	}
 	d.mu.Lock()
 	if d.failed == nil {
 		d.failed = err
@@ -207,7 +209,7 @@ func (d *draft) abandon(h *draftHandle) bool {
 		return false
 	}
 	if s != nil {
-		s.upload.abort() // first, so that a write that waits for the server passes the turn
+		s.upload.cancel() // first, so that a write that waits for the server passes the turn
 	}
 	_ = d.take(context.Background())
 	defer d.pass()

@@ -9,22 +9,34 @@ import (
 	"github.com/visorfs/visorfs/visclient"
 )
 
-// sender returns what stores the content: a PUT to an image that waits for data, and
-// otherwise a POST of a new one. The caller holds mu.
-func (d *draft) sender(fields meta.Fields) sendFunc {
-	stored := d.stored
+// parcel returns what stores the content with the fields that are pending: a PUT to an
+// image that waits for data, and otherwise a POST of a new one. The caller holds mu.
+func (d *draft) parcel() parcel {
+	stored, fields := d.stored, d.takeFields()
+	p := parcel{name: d.shown.Name, fields: fields}
 	if stored != nil && stored.Status.TakesData() {
-		return func(ctx context.Context, body io.Reader) (*meta.Image, error) {
+		p.send = func(ctx context.Context, body io.Reader) (*meta.Image, error) {
 			return d.vol.client.PutImage(ctx, stored.ID, stored.Changed(fields), body)
 		}
+		return p
 	}
 	var replaced []meta.ID // which is not the new one, whatever the two have in common
 	if stored != nil {
 		replaced = append(replaced, stored.ID)
 	}
-	return func(ctx context.Context, body io.Reader) (*meta.Image, error) {
+	p.isNew = true
+	p.send = func(ctx context.Context, body io.Reader) (*meta.Image, error) {
 		return d.vol.client.PostImage(ctx, fields, body, replaced...)
 	}
+	return p
+}
+
+// unpack makes the fields of a parcel that did not arrive pending again. The caller holds
+// mu.
+func (d *draft) unpack(p parcel) {
+	fields := maps.Clone(p.fields) // the delivery may still read them
+	maps.Copy(fields, d.fields)
+	d.fields = fields
 }
 
 // takeFields returns the fields to send with the next POST or PUT. One that replaces
@@ -98,7 +110,7 @@ func (d *draft) outstanding(h *draftHandle) (work, error) {
 		return noWork, nil
 	case d.failed != nil:
 		return noWork, d.failed
-	case h != nil && h.isVoid():
+	case h != nil && h.wrote > 0 && h.isVoid():
 		return noWork, errOverwritten
 	case d.changed && !empty && h != nil && !h.wroteIn(d.epoch) && !d.byPath:
 		return noWork, nil
@@ -145,11 +157,12 @@ func (d *draft) finishStream(ctx context.Context) (*meta.Image, error) {
 		return nil, err
 	}
 	img, err := s.upload.finish(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+	case ctx.Err() == nil && d.canResend(err):
 		d.abortStream()
-		if ctx.Err() == nil && d.canResend(err) {
-			err = nil
-		}
+		return nil, nil
+	default:
 		return nil, err
 	}
 	d.mu.Lock()
@@ -166,15 +179,15 @@ func (d *draft) canResend(err error) bool {
 // sendWhole sends the content from its start to its end.
 func (d *draft) sendWhole(ctx context.Context) (*meta.Image, error) {
 	d.mu.Lock()
-	fields := d.takeFields()
-	send := d.sender(fields)
+	p := d.parcel()
 	d.mu.Unlock()
-	img, err := send(ctx, &body{c: d.content, ctx: ctx})
+	img, err := d.vol.deliver(p, func(ctx context.Context) io.Reader {
+		return &body{c: d.content, ctx: ctx}
+	}).wait(ctx)
 	if err != nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		maps.Copy(fields, d.fields)
-		d.fields = fields
+		d.unpack(p)
 	}
 	return img, err
 }
@@ -193,9 +206,9 @@ func (d *draft) salvage() {
 // register posts the file's metadata alone.
 func (d *draft) register(ctx context.Context) error {
 	d.mu.Lock()
-	send := d.sender(d.takeFields())
+	p := d.parcel()
 	d.mu.Unlock()
-	img, err := send(ctx, nil)
+	img, err := d.vol.deliver(p, func(context.Context) io.Reader { return nil }).wait(ctx)
 	if err != nil {
 		d.fail(err)
 		return err

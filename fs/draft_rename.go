@@ -49,7 +49,7 @@ func (d *draft) setPath(to string, stored *meta.Image, fields meta.Fields) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.stream != nil {
-		d.vol.expect(d.stream.fields["name"], d.node)
+		d.vol.expect(d.stream.upload.parcel.name, d.node)
 	}
 	d.path, d.stored = to, stored
 	if stored != nil && !d.changed {

@@ -126,6 +126,9 @@ func (d *draft) touch(h *draftHandle) {
 // truncate changes the file's length. h is the handle it came through, if that is known.
 func (d *draft) truncate(ctx context.Context, h *draftHandle, size int64) error {
 	if size == d.content.length() && d.isIntact() {
+		if size == 0 {
+			d.noteEmptied(ctx, h)
+		}
 		return nil
 	}
 	return d.change(ctx, h, size, func() error {
@@ -133,21 +136,21 @@ func (d *draft) truncate(ctx context.Context, h *draftHandle, size int64) error 
 			d.abortStream()
 		}
 		if size == 0 {
-			d.noteEmptied(h)
+			d.noteEmptied(ctx, h)
 		}
 		return d.content.truncate(size)
 	})
 }
 
 // noteEmptied makes void what other programs wrote.
-func (d *draft) noteEmptied(h *draftHandle) {
+func (d *draft) noteEmptied(ctx context.Context, h *draftHandle) {
+	process := processOf(callerThread(ctx))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	e := emptying{epoch: d.epoch}
+	d.emptied = append(d.emptied, emptying{epoch: d.epoch, process: process})
 	if h != nil {
-		e.process = h.opener
+		h.begin()
 	}
-	d.emptied = append(d.emptied, e)
 }
 
 // isIntact tells whether nothing was refused so far.

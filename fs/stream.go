@@ -3,9 +3,6 @@ package fs
 import (
 	"context"
 	"io"
-	"maps"
-
-	"github.com/visorfs/visorfs/meta"
 )
 
 // holeBytes is how much must have been written behind a gap before the gap is taken for
@@ -16,7 +13,6 @@ const holeBytes = 16 << 20
 // before given. A write before that makes it void, and the whole is sent at the commit.
 type stream struct {
 	upload *upload
-	fields meta.Fields // sent with it
 	given  int64
 	ahead  int64 // bytes written behind a gap
 }
@@ -25,8 +21,7 @@ type stream struct {
 func (d *draft) startStream() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fields := d.takeFields()
-	d.stream = &stream{upload: startUpload(d.sender(fields)), fields: fields}
+	d.stream = &stream{upload: d.vol.upload(d.parcel())}
 }
 
 // follow gives the stream what can be sent after a write of p at off. The caller has the
@@ -112,15 +107,18 @@ func (d *draft) giveRange(ctx context.Context, end int64) error {
 // abortStream breaks the upload off; what it was to send with the bytes is pending again.
 // The caller has the turn.
 func (d *draft) abortStream() {
-	d.mu.Lock()
-	s := d.stream
-	if s == nil {
-		d.mu.Unlock()
-		return
+	if s := d.dropStream(); s != nil {
+		s.upload.abort()
 	}
-	fields := maps.Clone(s.fields) // the upload may still read them
-	maps.Copy(fields, d.fields)
-	d.stream, d.fields = nil, fields
-	d.mu.Unlock()
-	s.upload.abort()
+}
+
+func (d *draft) dropStream() *stream {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.stream
+	if s != nil {
+		d.unpack(s.upload.parcel)
+	}
+	d.stream = nil
+	return s
 }

@@ -17,35 +17,23 @@ const (
 	leastChunk = 128 << 10
 )
 
-// sendFunc sends a body to the server and returns what the server made of it.
-type sendFunc func(ctx context.Context, body io.Reader) (*meta.Image, error)
-
-// upload is a body that is sent while it is still being written.
+// upload is the body of a delivery that is sent while it is still being written.
 type upload struct {
+	*delivery
 	chunks chan []byte // closed at the body's end
 	free   chan []byte // buffers of chunks that were sent
 	last   []byte      // chunk that is being filled; the writer's alone
-	cancel context.CancelFunc
-	done   chan struct{} // closed when the server has answered, or the upload broke
-
-	img *meta.Image // valid once done
-	err error       // likewise
 }
 
-// startUpload sends what will be written until finish or abort.
-func startUpload(send sendFunc) *upload {
-	ctx, cancel := context.WithCancel(context.Background())
+// upload sends what will be written until finish, abort or leave.
+func (v *volume) upload(p parcel) *upload {
 	u := &upload{
 		chunks: make(chan []byte, uploadQueue),
 		free:   make(chan []byte, uploadQueue+2), // all that there are
-		cancel: cancel,
-		done:   make(chan struct{}),
 	}
-	go func() {
-		defer close(u.done)
-		defer cancel()
-		u.img, u.err = send(ctx, &uploadReader{upload: u, ctx: ctx})
-	}()
+	u.delivery = v.deliver(p, func(ctx context.Context) io.Reader {
+		return &uploadReader{upload: u, ctx: ctx}
+	})
 	return u
 }
 
@@ -125,7 +113,7 @@ func (u *upload) flush(ctx context.Context) error {
 	case <-u.done:
 		return u.early()
 	case <-ctx.Done():
-		u.abort()
+		u.leave()
 		return ctx.Err()
 	}
 }
@@ -139,30 +127,15 @@ func (u *upload) early() error {
 }
 
 // finish ends the body and returns what the server stored. When ctx ends first the
-// upload is aborted.
+// upload is left.
 func (u *upload) finish(ctx context.Context) (*meta.Image, error) {
 	if ctx.Err() != nil { // an end of the body would make the server store it
-		u.abort()
+		u.leave()
 		return nil, context.Cause(ctx)
 	}
 	if err := u.flush(ctx); err != nil {
 		return nil, err
 	}
 	close(u.chunks)
-	select {
-	case <-u.done:
-		return u.img, u.err
-	case <-ctx.Done():
-		u.abort()
-		if u.err == nil {
-			return u.img, nil // it was just done
-		}
-		return nil, context.Cause(ctx)
-	}
-}
-
-// abort breaks the upload off, so that the server stores nothing, and waits for its end.
-func (u *upload) abort() {
-	u.cancel()
-	<-u.done
+	return u.wait(ctx)
 }

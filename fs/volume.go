@@ -35,6 +35,7 @@ type volume struct {
 	restore      bool // attributes that only the server sets are accepted, and dropped
 	spool        *spool.Dir
 	copies       copies
+	leftovers    leftovers
 	owner        fuse.Owner
 	mounted      time.Time
 

@@ -18,16 +18,17 @@ type draftHandle struct {
 	draft  *draft
 	opener int // process that opened the file; 0 when it is not known
 
-	// of the draft at the latest write; guarded by draft.mu
-	wrote int // epoch
-	saw   int // how often it had been emptied
+	// of the draft; guarded by draft.mu
+	began int // epoch in which the file was created or emptied through the handle
+	wrote int // epoch of the latest write
+	saw   int // how often the file had been emptied by then
 }
 
 // wroteIn tells whether something was written through the handle since the commit that an
 // epoch began with. The caller holds draft.mu.
 func (h *draftHandle) wroteIn(epoch int) bool { return h.wrote == epoch }
 
-// isVoid tells whether another program emptied the file after something was written
+// isVoid tells whether another program emptied the file after it was begun or written
 // through the handle, and before that was stored: who closes it must not be told that it
 // was. The caller holds draft.mu.
 func (h *draftHandle) isVoid() bool {
@@ -35,8 +36,11 @@ func (h *draftHandle) isVoid() bool {
 		return false
 	}
 	next := h.draft.emptied[h.saw]
-	return h.wroteIn(next.epoch) && (next.process == 0 || next.process != h.opener)
+	return (h.wroteIn(next.epoch) || h.began == next.epoch) && (next.process == 0 || next.process != h.opener)
 }
+
+// begin notes that the file begins anew through the handle. The caller holds draft.mu.
+func (h *draftHandle) begin() { h.began, h.saw = h.draft.epoch, len(h.draft.emptied) }
 
 // openDraft opens an image for writing, in the draft that the node has or gets.
 func (n *imageNode) openDraft(ctx context.Context, flags uint32) (*draftHandle, error) {

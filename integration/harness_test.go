@@ -20,7 +20,7 @@ import (
 const (
 	readyTime = 20 * time.Second  // for the line that a command is ready
 	endTime   = 20 * time.Second  // for a command to end: its grace is 10 s
-	lifeTime  = 100 * time.Second // of any one program
+	lifeTime  = 5 * time.Minute // of any one program
 
 	accessKey = "foo"
 	secretKey = "bar"

@@ -17,7 +17,7 @@ import (
 
 func TestFailedUploadLeavesNothingOnTheOriginalServer(t *testing.T) {
 	t.Parallel()
-	s, p, m := countedOriginal(t)
+	s, p, m := countedOriginal(t, "--timeout", patience.String())
 	m.expectLog(`level=(WARN|ERROR) .*path=/a.img`)
 	source := newFile(t, "a.img", random(380, 4<<20))
 	for name, f := range map[string]fault{

@@ -38,7 +38,7 @@ func TestCopyFailsWhenTheServerDoesNotStoreIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, p, m := counted(t)
+			s, p, m := counted(t, "--timeout", patience.String())
 			m.expectLog(`level=(WARN|ERROR) .*path=/a.img`)
 			source := newFile(t, "a.img", random(40, 4<<20))
 			p.setFault(uploads(c.fault))
