@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	readyTime = 20 * time.Second  // for the line that a command is ready
-	endTime   = 20 * time.Second  // for a command to end: its grace is 10 s
-	lifeTime  = 5 * time.Minute // of any one program
+	readyTime = 20 * time.Second // for the line that a command is ready
+	endTime   = 20 * time.Second // for a command to end: its grace is 10 s
+	lifeTime  = 5 * time.Minute  // of any one program
 
 	accessKey = "foo"
 	secretKey = "bar"
