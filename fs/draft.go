@@ -113,13 +113,6 @@ func (d *draft) show(change func(*meta.Image)) {
 	d.shown = img
 }
 
-// isClean reports whether the file is what the server has.
-func (d *draft) isClean() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.stored != nil && !d.changed && d.failed == nil && !d.discarded
-}
-
 // replaces reports whether the next commit takes the place of stored data. The caller
 // holds mu.
 func (d *draft) replaces() bool {
