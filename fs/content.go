@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/visorfs/visorfs/cache"
 	"github.com/visorfs/visorfs/spool"
@@ -22,8 +23,8 @@ type content struct {
 	baseEnd int64         // bytes of base that are still the file's
 	written *spool.File   // nil before the first write, and when there was no room
 	noRoom  bool          // written was given up; what came later is nowhere but on its way
-	size    int64
-	over    bool // nothing is here any more
+	size    atomic.Int64  // bytes; set with mu held
+	over    bool          // nothing is here any more
 }
 
 // readAt reads as io.ReaderAt does.
@@ -33,7 +34,7 @@ func (c *content) readAt(ctx context.Context, p []byte, off int64) (n int, err e
 	if c.over {
 		return 0, errRetired
 	}
-	for n < len(p) && off < c.size {
+	for n < len(p) && off < c.size.Load() {
 		part, fromBase := c.part(p[n:], off)
 		if fromBase {
 			if _, err := c.base.ReadAt(ctx, part, off); err != nil {
@@ -53,7 +54,7 @@ func (c *content) readAt(ctx context.Context, p []byte, off int64) (n int, err e
 // part returns as much of p, which begins at off and before the end, as comes from one
 // place, and whether that is the base.
 func (c *content) part(p []byte, off int64) (part []byte, fromBase bool) {
-	end := min(off+int64(len(p)), c.size)
+	end := min(off+int64(len(p)), c.size.Load())
 	if c.written != nil {
 		to, written := c.written.Extent(off, end)
 		if end = to; written {
@@ -93,7 +94,7 @@ func (c *content) write(p []byte, off int64) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.size = max(c.size, off+int64(len(p)))
+	c.size.Store(max(c.size.Load(), off+int64(len(p))))
 	return nil
 }
 
@@ -124,7 +125,7 @@ func (c *content) giveUp() {
 func (c *content) extend(to int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.size = max(c.size, to)
+	c.size.Store(max(c.size.Load(), to))
 }
 
 // zero makes a range zeros that were written.
@@ -139,15 +140,15 @@ func (c *content) zero(off, end int64) error {
 func (c *content) truncate(size int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.noRoom && size > 0 && size < c.size {
+	if c.noRoom && size > 0 && size < c.size.Load() {
 		return errNoRoom
 	}
-	if c.written != nil && size < c.size {
+	if c.written != nil && size < c.size.Load() {
 		if err := c.written.Truncate(size); err != nil {
 			return err
 		}
 	}
-	c.size = size
+	c.size.Store(size)
 	if c.baseEnd = min(c.baseEnd, size); c.baseEnd == 0 {
 		c.dropBase()
 	}
@@ -158,20 +159,16 @@ func (c *content) truncate(size int64) error {
 }
 
 // length returns the size in bytes.
-func (c *content) length() int64 {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.size
-}
+func (c *content) length() int64 { return c.size.Load() }
 
 // run returns where the bytes end that were written from off on.
 func (c *content) run(off int64) int64 {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if c.written == nil || off >= c.size {
+	if c.written == nil || off >= c.size.Load() {
 		return off
 	}
-	if to, written := c.written.Extent(off, c.size); written {
+	if to, written := c.written.Extent(off, c.size.Load()); written {
 		return to
 	}
 	return off
@@ -202,8 +199,8 @@ func (c *content) rebase(base *cache.Reader) {
 	defer c.mu.Unlock()
 	c.dropBase()
 	c.noRoom = false
-	c.base, c.baseEnd = base, c.size
-	if c.written != nil && !c.written.Whole(c.size) {
+	c.base, c.baseEnd = base, c.size.Load()
+	if c.written != nil && !c.written.Whole(c.size.Load()) {
 		c.dropWritten()
 	}
 }
@@ -213,7 +210,7 @@ func (c *content) take() *spool.File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.written
-	if f == nil || !f.Whole(c.size) {
+	if f == nil || !f.Whole(c.size.Load()) {
 		return nil
 	}
 	c.written = nil
@@ -227,7 +224,7 @@ func (c *content) salvage() (path string, err error) {
 	if c.written == nil {
 		return "", nil
 	}
-	path, err = c.written.Lose(c.size)
+	path, err = c.written.Lose(c.size.Load())
 	c.written = nil
 	return path, err
 }

@@ -13,10 +13,17 @@
 // # Writing
 //
 // A file that is open for writing has one [draft], whatever the number of handles.
-// The draft streams what is written to the server as it comes, in order, in bounded
-// memory. The FLUSH that close(2) sends ends the upload, waits for the server's
-// reply and returns the outcome, so close() tells the truth. While a draft is open
-// its path leads to its node, although the catalog may not know of it yet.
+// What is written goes to its [content]: a spool file over what is stored over zeros. A
+// [stream] sends it to the server as it comes, as long as it comes in order; otherwise, or
+// when that breaks, the commit sends the whole. The FLUSH that close(2) sends ends the
+// upload, waits for the server's reply and returns the outcome, so close() tells the truth.
+// Each upload is a [delivery], in a goroutine of its own: a program that is killed doesn't
+// wait for it. While a draft is open its path leads to its node, although the catalog may
+// not know of it yet, and who has the file open to read reads the draft.
+//
+// VIS takes no data for an image that has some. So a changed image is posted anew, and the
+// old one deleted after that. What was uploaded stays as one of the [copies], to be read
+// back without a request.
 //
 // # Renaming
 //
@@ -33,7 +40,8 @@
 // # Locks
 //
 // In the order they may be taken: draft.turn (held across I/O, waiting for it ends
-// with the request), imageNode.mu, draft.mu, volume.mu, the catalog's. All but the first
+// with the request), readHandle.mu (held while an image is opened), imageNode.mu,
+// draft.mu, content.mu (held for reading across I/O), volume.mu, the catalog's. All others
 // are held for moments only.
 //
 // # Deadlock

@@ -70,7 +70,7 @@ func newDraft(n *imageNode, path string, stored *meta.Image, fields meta.Fields)
 	if err != nil {
 		return nil, err
 	}
-	d.content.size = stored.Size
+	d.content.size.Store(stored.Size)
 	d.content.rebase(base)
 	return d, nil
 }

@@ -231,17 +231,29 @@ func (d *draft) replace(ctx context.Context, img *meta.Image) error {
 		return err
 	}
 	if old == nil || old.ID == img.ID || !replaces {
-		d.vol.catalog.Put(img)
+		d.vol.catalog.Put(d.named(img))
 		d.store(img)
 		return nil
 	}
-	d.vol.catalog.Replace(old.ID, img)
+	d.vol.catalog.Replace(old.ID, d.named(img))
 	d.store(img)
 	err := d.vol.delete(ctx, old.ID)
 	if err != nil {
 		d.vol.catalog.Put(old) // it is still there
 	}
 	return err
+}
+
+// named returns an image under the name that it is about to get, if the file was renamed
+// while it was uploaded.
+func (d *draft) named(img *meta.Image) *meta.Image {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if name := d.fields["name"]; name != "" {
+		img = img.Clone()
+		img.Name = name
+	}
+	return img
 }
 
 // rebase makes an image that holds all of the content what lies below later writes.

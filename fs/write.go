@@ -109,9 +109,11 @@ func (n *imageNode) leaveDraft(d *draft) {
 		n.vol.errno("commit after close", d.name(), n.imageID(), err)
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if d.handles == 0 { // nobody opened the file meanwhile
+	if last = d.handles == 0; last { // nobody opened the file meanwhile
 		n.dropDraft(d)
+	}
+	n.mu.Unlock()
+	if last {
 		d.retire()
 	}
 }
