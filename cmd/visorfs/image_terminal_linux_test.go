@@ -224,11 +224,11 @@ func TestProgressOfAnUploadBeginsAgainWithIt(t *testing.T) {
 	}
 }
 
-// slowBody takes a while to be read.
+// slowBody takes more than a second for the 8 MiB of the test, so that its start is shown.
 type slowBody struct{ io.ReadCloser }
 
 func (b *slowBody) Read(p []byte) (int, error) {
-	time.Sleep(2 * time.Millisecond)
+	time.Sleep(10 * time.Millisecond)
 	return b.ReadCloser.Read(p[:min(len(p), 64<<10)])
 }
 
