@@ -243,3 +243,40 @@ func peakMemory(t *testing.T, pid int) int {
 	}
 	return kib << 10
 }
+
+func TestCloseStoresWhatWasTruncatedByPath(t *testing.T) {
+	t.Parallel()
+	s, m := mounted(t)
+	f, err := os.Create(m.path("a.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(m.path("a.img"), 200_000); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.wantStored("a.img", make([]byte, 200_000))
+}
+
+func TestWhatWasJustWrittenIsReadBackWithoutARequest(t *testing.T) {
+	t.Parallel()
+	s, p, m := counted(t)
+	data := random(570, 3<<20)
+	tool(t, "cp", newFile(t, "a.img", data), m.path("a.img"))
+	p.reset()
+	wantContent(t, m.path("a.img"), data)
+	other := random(571, 100)
+	f := open(t, m.path("a.img"), os.O_RDWR)
+	if _, err := f.WriteAt(other, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	copy(data[1<<20:], other)
+	wantContent(t, m.path("a.img"), data)
+	p.wantRequests(t, "data", isData, 0)
+	s.wantStored("a.img", data)
+}
