@@ -2,32 +2,18 @@ package spool
 
 import (
 	"errors"
-	"os"
-	"runtime"
 	"testing"
 
 	"golang.org/x/sys/unix"
-)
 
-// smallDisk is a directory on a filesystem of 2 MiB.
-func smallDisk(t *testing.T) string {
-	t.Helper()
-	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
-		t.Skip("needs root, to mount a small filesystem")
-	}
-	mnt := t.TempDir()
-	if err := mountTmpfs(mnt); err != nil {
-		t.Skipf("mount: %v", err)
-	}
-	t.Cleanup(func() { unmount(t, mnt) })
-	return mnt
-}
+	"github.com/visorfs/visorfs/internal/smalldisk"
+)
 
 func TestFullDiskRefusesAndDamagesNothing(t *testing.T) {
 	t.Parallel()
 	for _, noHoles := range []bool{false, true} {
 		t.Log("no holes:", noHoles)
-		d := mustOpen(t, Options{Dir: smallDisk(t), MaxBytes: 1 << 30})
+		d := mustOpen(t, Options{Dir: smalldisk.New(t), MaxBytes: 1 << 30})
 		d.noHoles = noHoles
 		f := mustCreate(t, d, "x")
 		b := someBytes(1, 1<<20)
@@ -55,7 +41,7 @@ func TestFullDiskRefusesAndDamagesNothing(t *testing.T) {
 
 func TestFullDiskEvicts(t *testing.T) {
 	t.Parallel()
-	d := mustOpen(t, Options{Dir: smallDisk(t), MaxBytes: 1 << 30})
+	d := mustOpen(t, Options{Dir: smalldisk.New(t), MaxBytes: 1 << 30})
 	b := someBytes(1, 1<<20)
 	kept, evicted := mustKeep(t, d, "kept", b)
 	f := mustCreate(t, d, "x")

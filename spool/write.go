@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/visorfs/visorfs/internal/hole"
 )
 
 // maxWrite is what every system takes at once.
@@ -137,7 +139,7 @@ func (f *File) erase(off, end int64) error {
 	if f.punch(off, end) == nil {
 		return nil
 	}
-	err := fill(f.file, off, end)
+	err := hole.Fill(f.file, off, end)
 	if err != nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/visorfs/visorfs/internal/hole"
 )
 
 // Zero makes written zeros of the bytes from off to end. They take no room.
@@ -42,7 +44,7 @@ func (f *File) fillZeros(off, end int64) error {
 		to, k := f.extents.next(off, end)
 		if k != data {
 			f.extents.set(off, to, zeros)
-		} else if err := fill(f.file, off, to); err != nil {
+		} else if err := hole.Fill(f.file, off, to); err != nil {
 			return noRoom(err)
 		}
 		off = to
@@ -56,7 +58,7 @@ func (f *File) punch(off, end int64) error {
 	if f.dir.noHoles {
 		return errNoHoles
 	}
-	return punch(f.file, off, end)
+	return hole.Punch(f.file, off, end-off)
 }
 
 // Truncate forgets all bytes from size on.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/visorfs/visorfs/internal/hole"
 )
 
 const (
@@ -109,7 +111,7 @@ func probe(f *os.File) (holes bool, err error) {
 	if err == nil && onDisk(after) > ChunkBytes {
 		err = errNotSparse
 	}
-	holes = punch(f, ChunkBytes, ChunkBytes) == nil
+	holes = hole.Punch(f, ChunkBytes, ChunkBytes) == nil
 	return holes, errors.Join(err, f.Truncate(before.Size()))
 }
 

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/visorfs/visorfs/internal/smalldisk"
 )
 
 // fullDisk writes more than the filesystem has, twice, and returns what went wrong.
@@ -49,14 +50,7 @@ func readable(o *Object, b []byte) error {
 }
 
 func TestFullDiskStopsWritesAndNothingElse(t *testing.T) {
-	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
-		t.Skip("needs root, to mount a small filesystem")
-	}
-	mnt := t.TempDir()
-	if err := mountTmpfs(mnt); err != nil {
-		t.Skipf("mount: %v", err)
-	}
-	t.Cleanup(func() { unmount(t, mnt) })
+	mnt := smalldisk.New(t)
 	log, c := new(logBuffer), newClock()
 	s := mustOpen(t, Options{Dir: filepath.Join(mnt, "cache"), Logger: log.logger(), now: c.now})
 	b := someBytes(1, 3<<20)

@@ -1,6 +1,10 @@
 package disk
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/visorfs/visorfs/internal/hole"
+)
 
 // discard forgets a chunk that turned out to be damaged.
 func (o *Object) discard(i int64, cause error) {
@@ -61,7 +65,7 @@ func (o *Object) loseChunk(i int64) error {
 	if err := o.putRecord(f, i, record{}); err != nil {
 		return err
 	}
-	if err := punch(f.data, i*ChunkBytes, ChunkBytes); err != nil {
+	if err := hole.Punch(f.data, i*ChunkBytes, ChunkBytes); err != nil {
 		return err
 	}
 	o.yield(freed)
@@ -84,7 +88,7 @@ func (o *Object) loseIndex(f *files, i int64) error {
 		return nil
 	}
 	group := i / groupChunks * groupChunks
-	if err := punch(f.index, sumAt(group*chunkPages), PageBytes); err != nil {
+	if err := hole.Punch(f.index, sumAt(group*chunkPages), PageBytes); err != nil {
 		return err
 	}
 	o.yield(PageBytes)
@@ -95,7 +99,7 @@ func (o *Object) loseIndex(f *files, i int64) error {
 		}
 	}
 	o.segments[i/segmentChunks].Store(nil)
-	if err := punch(f.index, recordAt(first), PageBytes); err != nil {
+	if err := hole.Punch(f.index, recordAt(first), PageBytes); err != nil {
 		return err
 	}
 	o.yield(PageBytes)

@@ -1,5 +1,7 @@
 package disk
 
+import "github.com/visorfs/visorfs/internal/hole"
+
 // put writes a piece: bytes, sums, and last the record, which makes the pages present. It
 // is called with mu held.
 func (o *Object) put(f *files, w *piece) error {
@@ -47,7 +49,7 @@ func (o *Object) putZeros(f *files, w *piece) error {
 		return nil
 	}
 	for first, n := range runs(w.zero) {
-		if err := punch(f.data, w.offset(first), n*PageBytes); err != nil {
+		if err := hole.Punch(f.data, w.offset(first), n*PageBytes); err != nil {
 			return err
 		}
 	}
@@ -59,7 +61,7 @@ func (o *Object) undo(f *files, w *piece) {
 	o.clean = false
 	if o.store.holes && w.fresh != 0 {
 		for first, n := range runs(w.fresh) {
-			_ = punch(f.data, w.offset(first), n*PageBytes)
+			_ = hole.Punch(f.data, w.offset(first), n*PageBytes)
 		}
 	}
 	if o.present.Load() == 0 {

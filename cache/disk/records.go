@@ -1,5 +1,7 @@
 package disk
 
+import "github.com/visorfs/visorfs/internal/hole"
+
 // loadRecords reads what is there, and returns how many records were damaged. They are
 // those of absent chunks from then on.
 func (o *Object) loadRecords(f *files) (damaged int, err error) {
@@ -76,7 +78,7 @@ func (o *Object) sweep(f *files, taken int64) {
 	for page := int64(0); page < o.pages; {
 		from := o.next(page, o.pages, stored, false)
 		page = o.next(from, o.pages, stored, true)
-		if page > from && punch(f.data, from*PageBytes, (page-from)*PageBytes) != nil {
+		if page > from && hole.Punch(f.data, from*PageBytes, (page-from)*PageBytes) != nil {
 			return
 		}
 	}

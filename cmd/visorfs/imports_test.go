@@ -22,19 +22,20 @@ const module = "github.com/visorfs/visorfs"
 // needs in addition it says here first. The program may import everything.
 var mayImport = map[string][]string{
 	"meta":      {},
-	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"}, // the latter for cache/disk
+	"internal":  {"golang.org/x/sys"},
+	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole"}, // the latter two for cache/disk
 	"catalog":   {"meta", "visclient", "golang.org/x/sync"},
 	"visclient": {"meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein", "golang.org/x/sync"},
 	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid"},
-	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys"},
+	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole"},
 	"fs":        {"meta", "visclient", "cache", "catalog", "spool", "github.com/hanwen/go-fuse/v2", "golang.org/x/sync", "golang.org/x/sys", "github.com/moby/sys/mountinfo"},
 }
 
 // mayReach bounds what some rooms import over others, too.
 var mayReach = map[string][]string{
 	"meta":      {},
-	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys"},
-	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys"},
+	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole"},
+	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole"},
 	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid", "golang.org/x/sys"}, // bbolt's; never visclient
 }
 

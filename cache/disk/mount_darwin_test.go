@@ -1,9 +1,0 @@
-package disk
-
-import (
-	"errors"
-	"testing"
-)
-
-func mountTmpfs(string) error    { return errors.ErrUnsupported }
-func unmount(*testing.T, string) {}

@@ -1,0 +1,2 @@
+// Package hole gives ranges of files back to the filesystem.
+package hole
