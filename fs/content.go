@@ -3,7 +3,6 @@ package fs
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -35,15 +34,12 @@ func (c *content) readAt(ctx context.Context, p []byte, off int64) (n int, err e
 		return 0, errRetired
 	}
 	for n < len(p) && off < c.size.Load() {
-		part, fromBase := c.part(p[n:], off)
-		if fromBase {
-			if _, err := c.base.ReadAt(ctx, part, off); err != nil {
-				return n, explain(err, c.base.Size())
-			}
-		} else if err := c.readLocal(part, off); err != nil {
+		end, from := c.origin(off, min(off+int64(len(p)-n), c.size.Load()))
+		part := p[n : n+int(end-off)]
+		if err := c.readFrom(ctx, from, part, off); err != nil {
 			return n, err
 		}
-		n, off = n+len(part), off+int64(len(part))
+		n, off = n+len(part), end
 	}
 	if n < len(p) {
 		return n, io.EOF
@@ -51,32 +47,41 @@ func (c *content) readAt(ctx context.Context, p []byte, off int64) (n int, err e
 	return n, nil
 }
 
-// part returns as much of p, which begins at off and before the end, as comes from one
-// place, and whether that is the base.
-func (c *content) part(p []byte, off int64) (part []byte, fromBase bool) {
-	end := min(off+int64(len(p)), c.size.Load())
+// origin is where bytes of a content come from.
+type origin int
+
+const (
+	fromNowhere origin = iota // zeros
+	fromSpool
+	fromBase
+)
+
+// origin returns where the bytes from off on come from, and up to where, at most to end.
+func (c *content) origin(off, end int64) (int64, origin) {
 	if c.written != nil {
 		to, written := c.written.Extent(off, end)
-		if end = to; written {
-			return p[:end-off], false
+		if written {
+			return to, fromSpool
 		}
+		end = to
 	}
 	if off < c.baseEnd {
-		end = min(end, c.baseEnd)
-		return p[:end-off], true
+		return min(end, c.baseEnd), fromBase
 	}
-	return p[:end-off], false
+	return end, fromNowhere
 }
 
-// readLocal reads what was written, or zeros.
-func (c *content) readLocal(p []byte, off int64) error {
-	if c.written != nil {
-		if _, written := c.written.Extent(off, off+int64(len(p))); written {
-			_, err := c.written.ReadAt(p, off)
-			return err
+func (c *content) readFrom(ctx context.Context, from origin, p []byte, off int64) error {
+	switch {
+	case from == fromSpool:
+		_, err := c.written.ReadAt(p, off)
+		return err
+	case from == fromBase:
+		if _, err := c.base.ReadAt(ctx, p, off); err != nil {
+			return explain(err, c.base.Size())
 		}
-	}
-	if c.noRoom {
+		return nil
+	case c.noRoom:
 		return errNoRoom
 	}
 	clear(p)
@@ -252,40 +257,25 @@ func (c *content) dropWritten() {
 	c.written = nil
 }
 
-// body is a content from its start on, as an upload reads it. What it reads of the base
-// it keeps, while there is room: for the next try, and for who reads the image back.
-type body struct {
-	c   *content
-	ctx context.Context
-	off int64
+// body returns the content from its start on, for an upload. What comes from the base is
+// kept as it is read: for the next try, and for who reads the image back.
+func (c *content) body(ctx context.Context) io.ReadSeeker {
+	return io.NewSectionReader(kept{c, ctx}, 0, c.length())
 }
 
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.c.readAt(b.ctx, p, b.off)
-	if n > 0 {
-		b.c.keepBase(p[:n], b.off)
-		err = nil
-	}
-	b.off += int64(n)
+type kept struct {
+	*content
+	ctx context.Context
+}
+
+func (k kept) ReadAt(p []byte, off int64) (int, error) {
+	n, err := k.readAt(k.ctx, p, off)
+	k.keepBase(p[:n], off)
 	return n, err
 }
 
-// Seek is there for who sends the body once more.
-func (b *body) Seek(off int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		off += b.off
-	case io.SeekEnd:
-		off += b.c.length()
-	}
-	if off < 0 {
-		return 0, errors.New("seek to before the start")
-	}
-	b.off = off
-	return off, nil
-}
-
-// keepBase writes what of p came from the base. Bytes that find no room are still there.
+// keepBase writes what of p came from the base, but leaves room for others: the bytes
+// are still where they were.
 func (c *content) keepBase(p []byte, off int64) {
 	f, err := c.file()
 	if err != nil {
@@ -294,10 +284,13 @@ func (c *content) keepBase(p []byte, off int64) {
 	for end := off + int64(len(p)); off < end; {
 		to, written := f.Extent(off, end)
 		if part := p[:to-off]; !written {
-			if isZero(part) {
+			switch {
+			case isZero(part):
 				err = f.Zero(off, to)
-			} else {
+			case c.spool.IsSpacious():
 				_, err = f.WriteAt(part, off)
+			default:
+				return
 			}
 			if err != nil {
 				return

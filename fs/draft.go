@@ -181,13 +181,13 @@ func (d *draft) fail(err error) {
 	d.node.forgetPages()
 }
 
-// takeBack deletes what a failed draft registered. A server that is away keeps it.
+// takeBack deletes what a failed draft stored. A server that is away keeps it.
 func (d *draft) takeBack(img *meta.Image) {
 	const patience = 3 * time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := d.vol.deleteSettling(ctx, img.ID); err != nil {
-		d.vol.log.Info("an image without data stays: "+err.Error(), "path", "/"+d.name(), "id", string(img.ID))
+		d.vol.log.Info("an image stays that should be deleted again: "+err.Error(), "path", "/"+d.name(), "id", string(img.ID))
 	}
 }
 

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"maps"
 
@@ -135,6 +136,9 @@ func (d *draft) storeContent(ctx context.Context) error {
 	if img == nil && err == nil {
 		img, err = d.sendWhole(ctx)
 	}
+	if err == nil {
+		err = d.replace(ctx, img)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			d.salvage()
@@ -145,7 +149,7 @@ func (d *draft) storeContent(ctx context.Context) error {
 	d.mu.Lock()
 	d.registered = false
 	d.mu.Unlock()
-	return d.replace(ctx, img)
+	return nil
 }
 
 // finishStream ends the upload that went with the writes. It returns neither an image nor
@@ -181,9 +185,7 @@ func (d *draft) sendWhole(ctx context.Context) (*meta.Image, error) {
 	d.mu.Lock()
 	p := d.parcel()
 	d.mu.Unlock()
-	img, err := d.vol.deliver(p, func(ctx context.Context) io.Reader {
-		return &body{c: d.content, ctx: ctx}
-	}).wait(ctx)
+	img, err := d.vol.deliver(p, func(ctx context.Context) io.Reader { return d.content.body(ctx) }).wait(ctx)
 	if err != nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -199,7 +201,7 @@ func (d *draft) salvage() {
 	case err != nil:
 		d.vol.log.Error("what could not be uploaded is lost: "+err.Error(), "path", "/"+d.name())
 	case path != "":
-		d.vol.log.Info("what could not be uploaded is kept", "path", "/"+d.name(), "file", path)
+		d.vol.log.Info("what could not be uploaded is kept; what of it was not written reads as zeros", "path", "/"+d.name(), "file", path)
 	}
 }
 
@@ -209,37 +211,55 @@ func (d *draft) register(ctx context.Context) error {
 	p := d.parcel()
 	d.mu.Unlock()
 	img, err := d.vol.deliver(p, func(context.Context) io.Reader { return nil }).wait(ctx)
+	d.mu.Lock()
+	isFirst := d.stored == nil
+	d.mu.Unlock()
+	if err == nil {
+		err = d.replace(ctx, img)
+	}
 	if err != nil {
 		d.fail(err)
 		return err
 	}
 	d.mu.Lock()
-	d.registered = d.stored == nil
+	d.registered = isFirst
 	d.mu.Unlock()
-	return d.replace(ctx, img)
+	return nil
 }
 
-// replace makes an image that the server has the file's, and deletes the one that
-// it takes the place of.
+// replace makes an image that the server has the file's, and deletes the one that it
+// takes the place of. If the server refuses that, the new one is deleted, so that there is
+// one of them.
 func (d *draft) replace(ctx context.Context, img *meta.Image) error {
 	d.mu.Lock()
 	old, replaces := d.stored, d.replaces()
-	d.changed, d.byPath = false, false
-	d.epoch++
 	d.mu.Unlock()
+	if replaces && old.ID != img.ID {
+		d.vol.catalog.Replace(old.ID, d.named(img))
+		if err := d.deleteReplaced(ctx, old, img); err != nil {
+			d.vol.catalog.Put(old)
+			return fmt.Errorf("the image %s that was to be replaced could not be deleted: %w", old.ID, err)
+		}
+	} else {
+		d.vol.catalog.Put(d.named(img))
+	}
 	if err := d.rebase(img); err != nil {
 		return err
 	}
-	if old == nil || old.ID == img.ID || !replaces {
-		d.vol.catalog.Put(d.named(img))
-		d.store(img)
-		return nil
-	}
-	d.vol.catalog.Replace(old.ID, d.named(img))
+	d.mu.Lock()
+	d.changed, d.byPath = false, false
+	d.epoch++
+	d.mu.Unlock()
 	d.store(img)
+	return nil
+}
+
+// deleteReplaced deletes the old image. Where nobody knows whether that was done both are
+// left: better two of them than none.
+func (d *draft) deleteReplaced(ctx context.Context, old, img *meta.Image) error {
 	err := d.vol.delete(ctx, old.ID)
-	if err != nil {
-		d.vol.catalog.Put(old) // it is still there
+	if err != nil && refused(err) {
+		d.takeBack(img)
 	}
 	return err
 }

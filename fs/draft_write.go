@@ -144,7 +144,12 @@ func (d *draft) truncate(ctx context.Context, h *draftHandle, size int64) error 
 
 // noteEmptied makes void what other programs wrote.
 func (d *draft) noteEmptied(ctx context.Context, h *draftHandle) {
-	process := processOf(callerThread(ctx))
+	var process int
+	if h != nil {
+		process = h.opener
+	} else {
+		process = processOf(callerThread(ctx))
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.emptied = append(d.emptied, emptying{epoch: d.epoch, process: process})

@@ -75,25 +75,32 @@ func (n *imageNode) joinDraft(ctx context.Context) (*draft, error) {
 	defer n.mu.Unlock()
 	if n.draft == nil {
 		n.mu.Unlock()
-		f, err := n.file(ctx)
+		d, err := n.newDraft(ctx)
 		n.mu.Lock()
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case f.Image.Status == meta.Uploading:
-			return nil, errBusy
 		}
 		if n.draft == nil {
-			d, err := newDraft(n, f.Path, f.Image, nil)
-			if err != nil {
-				return nil, err
-			}
 			n.draft = d
-			n.vol.pin(f.Path, n)
+			n.vol.pin(d.name(), n)
+		} else { // somebody was faster
+			defer d.content.release()
 		}
 	}
 	n.draft.handles++
 	return n.draft, nil
+}
+
+// newDraft returns a draft of the image as it is stored.
+func (n *imageNode) newDraft(ctx context.Context) (*draft, error) {
+	f, err := n.file(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if f.Image.Status == meta.Uploading {
+		return nil, errBusy
+	}
+	return newDraft(n, f.Path, f.Image, nil)
 }
 
 // leaveDraft ends a handle; the last one ends the draft.
@@ -155,7 +162,7 @@ func (n *imageNode) discard(ctx context.Context) (writing bool, err error) {
 	if err := d.discard(ctx); err != nil {
 		return true, err
 	}
-	n.vol.unpin(d.path, n)
+	n.vol.unpin(d.name(), n)
 	return true, nil
 }
 

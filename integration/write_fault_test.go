@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -216,4 +217,27 @@ func TestSlowWriterIsNotTimedOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.wantStored("a.img", []byte("one two three"))
+}
+
+func TestReplacementOfAnImageThatCannotBeDeletedIsTakenBack(t *testing.T) {
+	t.Parallel()
+	s, p, m := counted(t)
+	m.expectLog(`level=(WARN|ERROR) .*path=/a.img`)
+	old, fresh := random(43, 30_000), random(44, 40_000)
+	id := s.post("a.img", old, nil)
+	p.setFault(func(r *http.Request) fault {
+		if r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, id) {
+			return fault{status: http.StatusForbidden}
+		}
+		return fault{}
+	})
+	wantFailure(t, "Permission denied", "cp", newFile(t, "a.img", fresh), m.path("a.img"))
+	s.wantStored("a.img", old)
+	if n := len(s.images()); n != 1 {
+		t.Errorf("%d images are on the server, want the old one", n)
+	}
+	wantContent(t, m.path("a.img"), old)
+	p.setFault(nil)
+	tool(t, "cp", newFile(t, "a.img", fresh), m.path("a.img"))
+	s.wantStored("a.img", fresh)
 }

@@ -45,6 +45,14 @@ func (d *Dir) take(n int64) bool {
 	return true
 }
 
+// IsSpacious reports whether less than half of the room is taken, so that there may be
+// copies of what can be had elsewhere.
+func (d *Dir) IsSpacious() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.used+d.lost < d.max/2
+}
+
 func (d *Dir) give(n int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

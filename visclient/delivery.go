@@ -68,9 +68,7 @@ func (d *delivery) send(ctx context.Context) (*meta.Image, error) {
 		if ctx.Err() != nil || !d.mayTryAgain(err) || !d.left.lasts(wait) {
 			return nil, err
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if sleep(ctx, wait) != nil {
 			d.ended = false // whatever the last try did is known
 			return d.settle(ctx, fail(ctx, d.op, err))
 		}

@@ -66,11 +66,19 @@ func (c *Client) send(ctx context.Context, op call) error {
 		if time.Until(deadline) < wait+leastPatience(c.timeout) {
 			return err
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if sleep(ctx, wait) != nil {
 			return fail(ctx, op, err)
 		}
+	}
+}
+
+// sleep returns after a pause, or with the cause when ctx ends first.
+func sleep(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 

@@ -153,12 +153,3 @@ func (d *delivery) free(ctx context.Context) error {
 	_, err := d.client.putFields(ctx, op)
 	return err
 }
-
-func sleep(ctx context.Context, pause time.Duration) error {
-	select {
-	case <-time.After(pause):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
