@@ -156,6 +156,22 @@ func TestColdJumpsToSourceWithoutRangesAreOneOpen(t *testing.T) {
 	})
 }
 
+func TestReadOfTheStartJoinsTheJumpBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(16 << 20)
+		s.whole = true
+		s.fail = func() error { time.Sleep(time.Second); return nil } // both arrive meanwhile
+		_, r := newReaderOf(t, s, patient)
+		var wg sync.WaitGroup
+		for _, off := range []int64{5 << 20, 0} {
+			wg.Go(func() { s.check(t, r, off, 200_000) })
+			synctest.Wait()
+		}
+		wg.Wait()
+		wantCount(t, "opens", s.opens.Load(), 1)
+	})
+}
+
 func TestRequestThatEndsUnansweredLeavesTheQuestionToTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSource(16 << 20)

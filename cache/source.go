@@ -50,14 +50,14 @@ func (s *stream) open() (Body, error) {
 		return Body{}, err
 	}
 	if o.known() == rangesIgnored {
-		if s.becomeWhole(); s.ctx.Err() != nil {
+		if s.becomeWhole(false); s.ctx.Err() != nil {
 			return Body{}, s.ctx.Err()
 		}
 	}
 	off, n := s.request()
 	body, err := r.ask(s.ctx, off, n)
 	if err == nil && body.Whole && s.ctx.Err() == nil {
-		s.becomeWhole()
+		s.becomeWhole(true)
 	}
 	if asks {
 		o.answered()
@@ -79,31 +79,32 @@ func (s *stream) request() (off, n int64) {
 }
 
 // becomeWhole makes s, which can only get the whole, a pass for all who wait for a
-// stream that can't be one, and ends those. Where an earlier pass (a stream that began at
-// 0) serves them all, it ends s instead.
-func (s *stream) becomeWhole() {
+// stream that can't be one, and ends those. Where another pass (a stream that began at 0)
+// serves them all, it ends s instead, unless s has its body, and the other has none yet.
+func (s *stream) becomeWhole(opened bool) {
 	r := s.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	s.opened = s.opened || opened
 	for _, t := range slices.Clone(r.streams) {
-		if t != s && t.begin > 0 {
+		if t != s && (t.begin > 0 || s.opened && !t.opened) {
 			r.retire(t)
 		}
 	}
-	began := s.begin
-	if began > 0 {
+	isSpare := s.begin > 0 || !s.opened
+	if s.begin > 0 {
 		s.begin, s.pos, s.end, s.wanted = 0, 0, r.chunks, 0
 		s.feed.off = 0
 	}
 	for _, w := range r.waits {
-		if w.stream == s && began > 0 || w.stream.begin > 0 {
+		if w.stream == s && isSpare || w.stream != s && !slices.Contains(r.streams, w.stream) {
 			r.rehome(w, s)
 		}
 	}
 	for _, t := range r.streams {
 		t.proceed()
 	}
-	if began > 0 && s.waiting == 0 {
+	if isSpare && s.waiting == 0 {
 		r.retire(s)
 	}
 }

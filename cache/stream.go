@@ -26,6 +26,7 @@ type stream struct {
 	begin, end int64
 	pos        int64 // the next chunk
 	wanted     int64 // furthest chunk that a reader wanted
+	opened     bool  // it has had a body, from a source that ignores ranges
 	planned    bool  // a lane: what it fetches is in the window
 	handedOver bool  // and the next lane has taken its place
 	window     int64 // chunks it may run ahead of wanted
