@@ -85,9 +85,13 @@ func (s *stream) becomeWhole(opened bool) {
 	r := s.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if s.ctx.Err() != nil { // another pass has ended it meanwhile
+		return
+	}
 	s.opened = s.opened || opened
+	servesAll := s.opened && (s.begin > 0 || s.pos == 0) // otherwise it has passed some chunks
 	for _, t := range slices.Clone(r.streams) {
-		if t != s && (t.begin > 0 || s.opened && !t.opened) {
+		if t != s && (t.begin > 0 || servesAll && !t.opened) {
 			r.retire(t)
 		}
 	}
