@@ -42,7 +42,7 @@ func (l *localDirs) listed() []string {
 func (l *localDirs) addTo(t *Tree) {
 	for _, p := range slices.Sorted(maps.Keys(l.emptied)) {
 		above := t.dirs[parent(p)]
-		if t.dirs[p] == nil && above != nil && above.Files[path.Base(p)] == nil {
+		if t.dirs[p] == nil && above != nil && above.File(path.Base(p)) == nil {
 			t.makeDir(p).Emptied = true
 		}
 	}
@@ -86,7 +86,7 @@ func (c *Catalog) Mkdir(p string) error {
 	switch {
 	case above == nil:
 		return ErrNotExist
-	case above.Files[name] != nil, above.Dirs[name] != nil && !above.Dirs[name].Emptied:
+	case above.File(name) != nil, above.Sub(name) != nil && !above.Sub(name).Emptied:
 		return ErrExist
 	}
 	c.dirs.made[p] = true

@@ -19,12 +19,12 @@ func wantPaths(t *testing.T, c *catalog.Catalog, want string) {
 	var walk func(d *catalog.Dir)
 	walk = func(d *catalog.Dir) {
 		for _, name := range d.Names() {
-			if f := d.Files[name]; f != nil {
+			if f := d.File(name); f != nil {
 				paths = append(paths, f.Path)
 				continue
 			}
-			paths = append(paths, d.Dirs[name].Path+"/")
-			walk(d.Dirs[name])
+			paths = append(paths, d.Sub(name).Path+"/")
+			walk(d.Sub(name))
 		}
 	}
 	walk(tree.Dir(""))

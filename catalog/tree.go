@@ -18,10 +18,11 @@ type Tree struct {
 
 // Dir is a directory.
 type Dir struct {
-	Path    string           // "" for the root
-	Dirs    map[string]*Dir  // by name
-	Files   map[string]*File // by name
-	Emptied bool             // by this mount, and not to be listed: see [Catalog]
+	Path    string // "" for the root
+	Emptied bool   // by this mount, and not to be listed: see [Catalog]
+
+	dirs  map[string]*Dir  // by name
+	files map[string]*File // by name
 }
 
 // File is an image with a path.
@@ -60,7 +61,7 @@ func NewTree(images []*meta.Image, dirs ...string) *Tree {
 }
 
 func newDir(path string) *Dir {
-	return &Dir{Path: path, Dirs: make(map[string]*Dir), Files: make(map[string]*File)}
+	return &Dir{Path: path, dirs: make(map[string]*Dir), files: make(map[string]*File)}
 }
 
 func parent(p string) string {
@@ -74,18 +75,18 @@ func (t *Tree) makeDir(p string) *Dir {
 	}
 	d := newDir(p)
 	t.dirs[p] = d
-	t.makeDir(parent(p)).Dirs[path.Base(p)] = d
+	t.makeDir(parent(p)).dirs[path.Base(p)] = d
 	return d
 }
 
 // place puts an image at a path, unless something is there.
 func (t *Tree) place(img *meta.Image, p string) bool {
 	d, name := t.dirs[parent(p)], path.Base(p)
-	if d.Dirs[name] != nil || d.Files[name] != nil {
+	if d.dirs[name] != nil || d.files[name] != nil {
 		return false
 	}
 	f := &File{Image: img, Path: p}
-	d.Files[name] = f
+	d.files[name] = f
 	t.files[img.ID] = f
 	return true
 }
@@ -115,7 +116,7 @@ func (t *Tree) Prior(name string, img *meta.Image, going meta.ID) *File {
 	if d == nil {
 		return nil
 	}
-	for _, f := range d.Files {
+	for _, f := range d.files {
 		if f.Image.Name == name && f.Image.ID != going && older(f.Image, img) < 0 {
 			return f
 		}
@@ -129,10 +130,16 @@ func (t *Tree) Len() int { return len(t.files) }
 // Bytes is the sum of the images' sizes.
 func (t *Tree) Bytes() int64 { return t.bytes }
 
+// File returns the image that has a name in the directory, or nil.
+func (d *Dir) File(name string) *File { return d.files[name] }
+
+// Sub returns the directory that has a name in this one, or nil. It may be Emptied.
+func (d *Dir) Sub(name string) *Dir { return d.dirs[name] }
+
 // Names lists a directory's entries in alphabetical order.
 func (d *Dir) Names() []string {
-	names := slices.AppendSeq(make([]string, 0, len(d.Dirs)+len(d.Files)), maps.Keys(d.Files))
-	for name, sub := range d.Dirs {
+	names := slices.AppendSeq(make([]string, 0, len(d.dirs)+len(d.files)), maps.Keys(d.files))
+	for name, sub := range d.dirs {
 		if !sub.Emptied {
 			names = append(names, name)
 		}
@@ -143,21 +150,21 @@ func (d *Dir) Names() []string {
 
 // Empty reports whether a directory lists nothing.
 func (d *Dir) Empty() bool {
-	for _, sub := range d.Dirs {
+	for _, sub := range d.dirs {
 		if !sub.Emptied {
 			return false
 		}
 	}
-	return len(d.Files) == 0
+	return len(d.files) == 0
 }
 
 // All returns the images in a directory and below.
 func (d *Dir) All() []*meta.Image {
 	var all []*meta.Image
-	for _, f := range d.Files {
+	for _, f := range d.files {
 		all = append(all, f.Image)
 	}
-	for _, sub := range d.Dirs {
+	for _, sub := range d.dirs {
 		all = append(all, sub.All()...)
 	}
 	return all

@@ -133,7 +133,7 @@ func TestTreeOutlivesStrangeIDs(t *testing.T) {
 				}
 			}()
 			tree := catalog.NewTree([]*meta.Image{{ID: "a", Name: "x"}, {ID: id, Name: "x"}, {ID: id + "2", Name: ""}})
-			for name := range tree.Dir("").Files {
+			for _, name := range tree.Dir("").Names() {
 				if name == "" || len(name) > 255 || strings.ContainsAny(name, "/\x00") {
 					t.Errorf("id %q: entry %q", id, name)
 				}

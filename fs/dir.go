@@ -64,12 +64,12 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	}
 	out.SetEntryTimeout(d.vol.kernelTimeout())
 	out.SetAttrTimeout(d.vol.kernelTimeout())
-	if f := dir.Files[name]; f != nil {
+	if f := dir.File(name); f != nil {
 		d.vol.fillImage(&out.Attr, f.Image)
 		n := &imageNode{vol: d.vol, id: f.Image.ID}
 		return d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG, Ino: imageIno(f.Image.ID)}), 0
 	}
-	if sub := dir.Dirs[name]; sub != nil {
+	if sub := dir.Sub(name); sub != nil {
 		n := d.subdir(ctx, name)
 		n.fill(&out.Attr)
 		return n.EmbeddedInode(), 0
@@ -127,8 +127,8 @@ func (d *dirNode) entries(here *catalog.Dir) []fuse.DirEntry {
 	for _, name := range here.Names() {
 		switch {
 		case drafts[name] != nil: // comes below
-		case here.Files[name] != nil:
-			entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFREG, Ino: imageIno(here.Files[name].Image.ID)})
+		case here.File(name) != nil:
+			entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFREG, Ino: imageIno(here.File(name).Image.ID)})
 		default:
 			entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFDIR, Ino: d.inoOf(name)})
 		}

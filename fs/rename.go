@@ -59,7 +59,7 @@ func (p place) id() meta.ID {
 func (v *volume) look(tree *catalog.Tree, p string) place {
 	here := place{path: p, node: v.drafted(p), dir: tree.Dir(p)}
 	if above := tree.Dir(parentOf(p)); above != nil {
-		here.file = above.Files[path.Base(p)]
+		here.file = above.File(path.Base(p))
 	}
 	return here
 }
