@@ -19,8 +19,11 @@ const afterFailure = 300 * time.Millisecond
 
 // Catalog is the current tree of a repository. It is safe for concurrent use.
 type Catalog struct {
-	client *visclient.Client
+	fetch  func(context.Context) ([]*meta.Image, error) // the server's listing
 	ttl    time.Duration
+	watch  func([]Change)  // nil for nobody
+	life   context.Context // of listings; Close ends it
+	end    context.CancelFunc
 	flight singleflight.Group
 
 	mu       sync.Mutex
@@ -30,46 +33,65 @@ type Catalog struct {
 	failed   error                   // of the last listing
 	failAt   time.Time
 	listing  bool             // one is under way
-	changes  []change         // local ones since it began
+	changes  []localChange    // local ones since it began
 	hidden   map[meta.ID]bool // replaced by this mount, and about to be deleted
 	expected map[string]int   // names of images about to replace others, and how many
 	steady   map[meta.ID]int  // images that this mount is changing, and in how many ways
 	dirs     localDirs
+	expired  []string // directories that went without a listing, since the last
+	refresh  refresh
 }
 
-// change is what this mount did to an image: a nil image was deleted.
-type change struct {
+// localChange is what this mount did to an image: a nil image was deleted.
+type localChange struct {
 	id  meta.ID
 	img *meta.Image
 }
 
 // New returns a catalog of the images that a client's user may see. A listing is
-// good for ttl.
+// good for ttl. Close it.
 func New(client *visclient.Client, ttl time.Duration) *Catalog {
-	return &Catalog{
-		client: client, ttl: ttl,
+	return newCatalog(ttl, func(ctx context.Context) ([]*meta.Image, error) { return client.GetImagesDetail(ctx, nil) })
+}
+
+func newCatalog(ttl time.Duration, fetch func(context.Context) ([]*meta.Image, error)) *Catalog {
+	c := &Catalog{
+		fetch: fetch, ttl: ttl,
 		hidden:   make(map[meta.ID]bool),
 		expected: make(map[string]int),
 		steady:   make(map[meta.ID]int),
 		dirs:     newLocalDirs(),
 	}
+	c.life, c.end = context.WithCancel(context.Background())
+	return c
 }
+
+// Watch has a function called with what a listing shows to have changed, those changes
+// not included that this mount made, but for Announce. It must not wait for anything. Call
+// Watch before anything else.
+func (c *Catalog) Watch(f func([]Change)) { c.watch = f }
 
 // Tree returns a tree that was no older than the time to live when it was called for,
 // asking the server if need be. The caller may stop waiting; the listing goes on for the
 // others.
 func (c *Catalog) Tree(ctx context.Context) (*Tree, error) {
-	oldest := time.Now().Add(-c.ttl)
+	came := time.Now()
+	c.mu.Lock()
+	c.touch()
+	c.mu.Unlock()
 	for {
 		if tree, err, ok := c.current(); ok {
 			return tree, err
 		}
-		done := c.flight.DoChan("", func() (any, error) { return c.fly(context.WithoutCancel(ctx)) })
+		done := c.flight.DoChan("", func() (any, error) { return c.fly() })
 		select {
 		case result := <-done:
 			landed, _ := result.Val.(listing)
-			if result.Err == nil && landed.asked.Before(oldest) {
+			switch {
+			case result.Err == nil && landed.asked.Before(came.Add(-c.ttl)):
 				continue // it had begun long before this call
+			case result.Err != nil && landed.background && time.Since(came) < came.Sub(landed.asked):
+				continue // the server was given up for the most part before this call
 			}
 			return landed.tree, result.Err
 		case <-ctx.Done():
@@ -78,26 +100,47 @@ func (c *Catalog) Tree(ctx context.Context) (*Tree, error) {
 	}
 }
 
+// Latest returns the tree as it is known, however old, or nil. It asks nobody, and is no
+// use of the catalog.
+func (c *Catalog) Latest() *Tree {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.images == nil {
+		return nil
+	}
+	return c.build()
+}
+
 // listing is a tree and the time when it was asked for.
 type listing struct {
-	tree  *Tree
-	asked time.Time
+	tree       *Tree
+	asked      time.Time
+	background bool // nobody asked for it
 }
 
 // fly is what one flight does for all who wait for it.
-func (c *Catalog) fly(ctx context.Context) (listing, error) {
+func (c *Catalog) fly() (listing, error) {
 	if tree, err, ok := c.current(); ok {
-		return listing{tree, time.Now()}, err // of a flight that landed in between
+		return listing{tree: tree, asked: time.Now()}, err // of a flight that landed in between
 	}
 	asked := time.Now()
-	tree, err := c.list(ctx, asked)
-	return listing{tree, asked}, err
+	tree, err := c.list(asked)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.failed, c.failAt = err, time.Now()
+	}
+	return listing{tree: tree, asked: asked}, err
 }
 
-// Fresh says how long the current tree is still good for.
-func (c *Catalog) Fresh() time.Duration {
+// Fresh says how long a tree is still good for: not at all if another one has taken its
+// place.
+func (c *Catalog) Fresh(tree *Tree) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if tree == nil || tree != c.tree {
+		return 0
+	}
 	return max(0, c.ttl-time.Since(c.fetched))
 }
 
@@ -107,7 +150,28 @@ func (c *Catalog) Put(images ...*meta.Image) {
 	defer c.mu.Unlock()
 	for _, img := range images {
 		delete(c.hidden, img.ID)
-		c.apply(change{img.ID, img})
+		c.apply(localChange{img.ID, img})
+	}
+}
+
+// Announce is Put of an image that was changed in a way that is none of a file's own,
+// so that who watches is told as of a change by others.
+func (c *Catalog) Announce(img *meta.Image) {
+	c.mu.Lock()
+	known := c.images != nil
+	var was *Tree
+	if known {
+		was = c.build()
+	}
+	delete(c.hidden, img.ID)
+	c.apply(localChange{img.ID, img})
+	var changes []Change
+	if known && c.watch != nil {
+		changes = compare(was, c.build(), []meta.ID{img.ID}, nil)
+	}
+	c.mu.Unlock()
+	if len(changes) > 0 {
+		c.watch(changes)
 	}
 }
 
@@ -116,7 +180,7 @@ func (c *Catalog) Remove(id meta.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.hidden, id)
-	c.apply(change{id, nil})
+	c.apply(localChange{id, nil})
 }
 
 // Steady says that this mount is changing images in several steps, and will say what
@@ -160,12 +224,12 @@ func (c *Catalog) Replace(old meta.ID, img *meta.Image) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hidden[old] = true
-	c.apply(change{old, nil})
-	c.apply(change{img.ID, img})
+	c.apply(localChange{old, nil})
+	c.apply(localChange{img.ID, img})
 }
 
 // apply makes a change of what is known. The caller holds mu.
-func (c *Catalog) apply(ch change) {
+func (c *Catalog) apply(ch localChange) {
 	if c.listing {
 		c.changes = append(c.changes, ch)
 	}
@@ -180,7 +244,7 @@ func (c *Catalog) apply(ch change) {
 	c.tree = nil
 }
 
-func (ch change) applyTo(images map[meta.ID]*meta.Image) {
+func (ch localChange) applyTo(images map[meta.ID]*meta.Image) {
 	if ch.img == nil {
 		delete(images, ch.id)
 	} else {
@@ -210,32 +274,81 @@ func (c *Catalog) build() *Tree {
 	return c.tree
 }
 
-func (c *Catalog) list(ctx context.Context, asked time.Time) (*Tree, error) {
+func (c *Catalog) list(asked time.Time) (*Tree, error) {
 	c.mu.Lock()
 	c.listing, c.changes = true, nil
 	c.mu.Unlock()
 
-	list, err := c.client.GetImagesDetail(ctx, nil)
+	list, err := c.fetch(c.life)
 
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.listing = false
-	if c.failed = err; err != nil {
-		c.failAt = time.Now()
+	if err != nil {
+		c.mu.Unlock()
 		return nil, err
 	}
-	images := make(map[meta.ID]*meta.Image, len(list))
-	for _, img := range list {
-		images[img.ID] = img
+	tree, changes := c.land(list)
+	c.fetched, c.failed = asked, nil
+	c.landed(asked)
+	c.mu.Unlock()
+	if len(changes) > 0 {
+		c.watch(changes)
 	}
+	return tree, nil
+}
+
+// land makes a listing what is known, and returns what it changed. The caller holds mu.
+func (c *Catalog) land(list []*meta.Image) (*Tree, []Change) {
+	var was *Tree
+	if c.watch != nil && c.images != nil {
+		was = c.build()
+	}
+	images, changed := c.reuse(list)
 	for _, ch := range c.changes {
 		ch.applyTo(images)
 	}
 	c.hide(images)
-	c.images, c.changes, c.fetched = images, nil, asked
-	c.dirs.expire()
-	c.tree = nil
-	return c.build(), nil
+	c.images, c.changes = images, nil
+	c.expire()
+	expired := c.expired
+	c.expired = nil
+	if len(changed)+len(expired) > 0 {
+		c.tree = nil
+	}
+	if was == nil {
+		return c.build(), nil
+	}
+	return c.build(), compare(was, c.build(), changed, expired)
+}
+
+// reuse returns the images of a listing, those that have not changed as they are known
+// already, and which others may be changes: also those that went. The caller holds mu.
+func (c *Catalog) reuse(list []*meta.Image) (map[meta.ID]*meta.Image, []meta.ID) {
+	images := make(map[meta.ID]*meta.Image, len(list))
+	var changed []meta.ID
+	added := 0
+	for _, img := range list {
+		known := c.images[img.ID]
+		switch {
+		case known == nil && images[img.ID] == nil:
+			added++
+			changed = append(changed, img.ID)
+		case known == nil || !known.Equal(img):
+			changed = append(changed, img.ID)
+		default:
+			img = known
+		}
+		images[img.ID] = img
+	}
+	if len(images)-added == len(c.images) {
+		return images, changed
+	}
+	for id := range c.images {
+		if images[id] == nil {
+			changed = append(changed, id)
+		}
+	}
+	return images, changed
 }
 
 // hide takes out of a listing what Replace, Expect and Steady speak of. The caller

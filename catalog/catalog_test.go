@@ -55,6 +55,14 @@ func start(t *testing.T) *repo {
 	return r
 }
 
+// catalog returns a catalog that the test's end closes.
+func (r *repo) catalog(t *testing.T, ttl time.Duration) *catalog.Catalog {
+	t.Helper()
+	c := catalog.New(r.client, ttl)
+	t.Cleanup(c.Close)
+	return c
+}
+
 // list answers with the state of the moment it was asked, perhaps much later.
 func (r *repo) list(vis http.Handler, w http.ResponseWriter, q *http.Request) {
 	if code := int(r.status.Load()); code != 0 {
@@ -118,7 +126,7 @@ func (r *repo) wantLists(t *testing.T, want int32) {
 func TestManyCallersShareOneListing(t *testing.T) {
 	r := start(t)
 	r.post(t, "x")
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	_, release := r.delay(t)
 	var callers sync.WaitGroup
 	for range 50 {
@@ -139,7 +147,7 @@ func TestManyCallersShareOneListing(t *testing.T) {
 
 func TestListingIsMadeAnewAfterItsTimeToLive(t *testing.T) {
 	r := start(t)
-	c := catalog.New(r.client, time.Second)
+	c := r.catalog(t, time.Second)
 	if n := treeOf(t, c).Len(); n != 0 {
 		t.Errorf("%d images at first", n)
 	}
@@ -154,18 +162,25 @@ func TestListingIsMadeAnewAfterItsTimeToLive(t *testing.T) {
 
 func TestFreshIsWhatIsLeftOfTheTimeToLive(t *testing.T) {
 	r := start(t)
-	c := catalog.New(r.client, time.Hour)
-	if d := c.Fresh(); d != 0 {
+	c := r.catalog(t, time.Hour)
+	if d := c.Fresh(c.Latest()); d != 0 {
 		t.Errorf("fresh for %v before the first listing", d)
 	}
-	treeOf(t, c)
-	if d := c.Fresh(); d <= 59*time.Minute || d > time.Hour {
+	tree := treeOf(t, c)
+	if d := c.Fresh(tree); d <= 59*time.Minute || d > time.Hour {
 		t.Errorf("fresh for %v after it", d)
 	}
-	short := catalog.New(r.client, time.Millisecond)
-	treeOf(t, short)
+	c.Put(&meta.Image{ID: "x", Name: "x"})
+	if d := c.Fresh(tree); d != 0 {
+		t.Errorf("fresh for %v after a local change", d)
+	}
+	if d := c.Fresh(treeOf(t, c)); d == 0 {
+		t.Error("the tree with the local change is not fresh")
+	}
+	short := r.catalog(t, time.Millisecond)
+	tree = treeOf(t, short)
 	time.Sleep(10 * time.Millisecond)
-	if d := short.Fresh(); d != 0 {
+	if d := short.Fresh(tree); d != 0 {
 		t.Errorf("fresh for %v after the time to live", d)
 	}
 }
@@ -173,7 +188,7 @@ func TestFreshIsWhatIsLeftOfTheTimeToLive(t *testing.T) {
 func TestLocalChangesAreVisibleAtOnce(t *testing.T) {
 	r := start(t)
 	old := r.post(t, "old")
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	before := treeOf(t, c)
 
 	added := r.post(t, "new")
@@ -203,7 +218,7 @@ func TestListingUnderWayDoesNotUndoLocalChanges(t *testing.T) {
 	for what, first := range map[string]bool{"the first listing": true, "a later one": false} {
 		r := start(t)
 		removed, changed := r.post(t, "removed"), r.post(t, "changed")
-		c := catalog.New(r.client, 50*time.Millisecond)
+		c := r.catalog(t, 50*time.Millisecond)
 		if !first {
 			treeOf(t, c)
 			time.Sleep(60 * time.Millisecond)
@@ -242,7 +257,7 @@ func TestListingUnderWayDoesNotUndoLocalChanges(t *testing.T) {
 
 func TestNextListingIsTheServersWord(t *testing.T) {
 	r := start(t)
-	c := catalog.New(r.client, time.Second)
+	c := r.catalog(t, time.Second)
 	treeOf(t, c)
 	c.Put(&meta.Image{ID: "stale", Name: "stale"}) // another client deletes it
 	if treeOf(t, c).Len() != 1 {
@@ -259,14 +274,14 @@ func TestFailureIsSharedAndThenAskedAgain(t *testing.T) {
 	r := start(t)
 	r.post(t, "x")
 	r.status.Store(http.StatusForbidden)
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	for range 20 {
 		if _, err := c.Tree(t.Context()); !errors.Is(err, visclient.ErrForbidden) {
 			t.Errorf("%v", err)
 		}
 	}
 	r.wantLists(t, 1)
-	if d := c.Fresh(); d != 0 {
+	if d := c.Fresh(c.Latest()); d != 0 {
 		t.Errorf("a failure is fresh for %v", d)
 	}
 	r.status.Store(0)
@@ -284,10 +299,10 @@ func TestFailureIsSharedAndThenAskedAgain(t *testing.T) {
 
 func TestLocalChangeDuringAFailingListingIsKept(t *testing.T) {
 	r := start(t)
-	c := catalog.New(r.client, time.Second)
+	c := r.catalog(t, time.Second)
 	treeOf(t, c)
-	time.Sleep(1100 * time.Millisecond)
 	r.status.Store(http.StatusForbidden)
+	time.Sleep(1100 * time.Millisecond)
 	if _, err := c.Tree(t.Context()); err == nil {
 		t.Fatal("no error")
 	}
@@ -303,7 +318,7 @@ func TestLocalChangeDuringAFailingListingIsKept(t *testing.T) {
 func TestCallerWhoGoesDoesNotEndTheListing(t *testing.T) {
 	r := start(t)
 	r.post(t, "x")
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	made, release := r.delay(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	gone, stays := make(chan error), make(chan error)
@@ -331,7 +346,7 @@ func TestCallerWhoGoesDoesNotEndTheListing(t *testing.T) {
 
 func TestConcurrentUse(t *testing.T) {
 	r := start(t)
-	c := catalog.New(r.client, time.Millisecond)
+	c := r.catalog(t, time.Millisecond)
 	img := r.post(t, "x")
 	var all sync.WaitGroup
 	for range 4 {
@@ -341,7 +356,7 @@ func TestConcurrentUse(t *testing.T) {
 				if tree, err := c.Tree(t.Context()); err != nil || tree.Dir("").Names() == nil {
 					t.Errorf("%+v, %v", tree, err)
 				}
-				c.Fresh()
+				c.Fresh(c.Latest())
 				c.Remove("nobody")
 			}
 		})

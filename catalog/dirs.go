@@ -48,9 +48,15 @@ func (l *localDirs) addTo(t *Tree) {
 	}
 }
 
-// expire forgets the directories that were emptied long ago.
-func (l *localDirs) expire() {
-	maps.DeleteFunc(l.emptied, func(_ string, since time.Time) bool { return time.Since(since) > lingering })
+// expire forgets the directories that were emptied long ago, and returns them.
+func (l *localDirs) expire() (gone []string) {
+	for p, since := range l.emptied {
+		if time.Since(since) > lingering {
+			gone = append(gone, p)
+			delete(l.emptied, p)
+		}
+	}
+	return gone
 }
 
 // forget ends what Mkdir made, and what lingers, at a path and below.
@@ -155,7 +161,7 @@ func (c *Catalog) MoveDir(from, to string, images ...*meta.Image) {
 	}
 	for _, img := range images {
 		if c.images == nil || c.images[img.ID] != nil { // it may have been removed meanwhile
-			c.apply(change{img.ID, img})
+			c.apply(localChange{img.ID, img})
 		}
 	}
 	c.dirs.move(from, to)
@@ -163,10 +169,14 @@ func (c *Catalog) MoveDir(from, to string, images ...*meta.Image) {
 	c.tree = nil
 }
 
+// expire forgets directories that were emptied long ago: who watches is told of them with
+// the next listing. The caller holds mu.
+func (c *Catalog) expire() { c.expired = append(c.expired, c.dirs.expire()...) }
+
 // linger keeps a directory, and those above it, in reach if a change by this mount left
 // nothing in it. The caller holds mu.
 func (c *Catalog) linger(p string) {
-	c.dirs.expire()
+	c.expire()
 	for ; p != "" && !c.occupied(p); p = parent(p) {
 		c.dirs.emptied[p] = time.Now()
 	}

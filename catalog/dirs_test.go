@@ -49,7 +49,7 @@ func wantError(t *testing.T, what string, got, want error) {
 func TestDirectoryThatWasMadeStaysUntilItIsRemoved(t *testing.T) {
 	r := start(t)
 	file := r.post(t, "file")
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	treeOf(t, c)
 	wantError(t, "mkdir", c.Mkdir("d"), nil)
 	wantError(t, "mkdir below", c.Mkdir("d/e"), nil)
@@ -72,7 +72,7 @@ func TestDirectoryThatWasMadeStaysUntilItIsRemoved(t *testing.T) {
 func TestDirectoryGoesWithItsLastImageButCanStillBeRemoved(t *testing.T) {
 	r := start(t)
 	a, b := r.post(t, "d/e/a"), r.post(t, "d/b")
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	treeOf(t, c)
 	c.Remove(a.ID)
 	wantPaths(t, c, "d/ d/b")
@@ -95,7 +95,7 @@ func TestDirectoryGoesWithItsLastImageButCanStillBeRemoved(t *testing.T) {
 func TestEmptiedDirectoryGivesWayToAnImage(t *testing.T) {
 	r := start(t)
 	below, same := r.post(t, "x/y/z"), r.post(t, "x")
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	if f := treeOf(t, c).File(same.ID); f.Path == "x" {
 		t.Fatal("the image has the path of a directory")
 	}
@@ -109,7 +109,7 @@ func TestEmptiedDirectoryGivesWayToAnImage(t *testing.T) {
 func TestDirectoryIsHeldForFilesThatNoListingHas(t *testing.T) {
 	r := start(t)
 	img := r.post(t, "d/e/a")
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	treeOf(t, c)
 	c.Hold("d/e")
 	c.Hold("d/e")
@@ -127,7 +127,7 @@ func TestDirectoryIsHeldForFilesThatNoListingHas(t *testing.T) {
 func TestDirectoryMovesWithAllThatIsInIt(t *testing.T) {
 	r := start(t)
 	a, b, gone := r.post(t, "p/d/a"), r.post(t, "p/d/e/b"), r.post(t, "p/d/gone")
-	c := catalog.New(r.client, time.Hour)
+	c := r.catalog(t, time.Hour)
 	treeOf(t, c)
 	for _, dir := range []string{"p/d/made", "q", "q/to"} {
 		wantError(t, "mkdir", c.Mkdir(dir), nil)
@@ -149,7 +149,7 @@ func TestDirectoryMovesWithAllThatIsInIt(t *testing.T) {
 func TestListingsShowNothingOfAChangeInSeveralSteps(t *testing.T) {
 	r := start(t)
 	a, b := r.post(t, "a"), r.post(t, "b")
-	c := catalog.New(r.client, time.Nanosecond)
+	c := r.catalog(t, time.Nanosecond)
 	wantPaths(t, c, "a b")
 
 	done := c.Steady(a.ID)

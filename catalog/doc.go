@@ -13,8 +13,10 @@
 //     such a suffix.
 //
 // A [Catalog] holds the current tree. It asks the server for a listing when the
-// tree is older than its time to live, once for all who ask at that moment, and
-// takes local changes ([Catalog.Put], [Catalog.Replace], [Catalog.Remove], [Catalog.MoveDir])
+// tree is older than its time to live, once for all who ask at that moment. While it is
+// in use it does so in the background a little before, so that nobody waits, and it tells
+// who watches what has changed ([Catalog.Watch]). The trees are compared only where images
+// differ. A catalog takes local changes ([Catalog.Put], [Catalog.Replace], [Catalog.Remove], [Catalog.MoveDir])
 // at once. A listing that was under way during a local change does not undo it, and one
 // during several steps ([Catalog.Steady]) does not show what lies between.
 //

@@ -6,7 +6,9 @@ import (
 	"path"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -18,6 +20,8 @@ import (
 type dirNode struct {
 	gofuse.Inode
 	vol *volume
+
+	busy atomic.Int32 // requests that change names in it, and may wait for the server
 
 	mu   sync.Mutex
 	kept dirAttr
@@ -51,30 +55,48 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	defer req.done()
 	here := d.path()
 	if n := d.vol.drafted(path.Join(here, name)); n != nil {
-		errno := n.fill(req, &out.Attr)
+		_, errno := n.fill(req, &out.Attr)
 		return n.EmbeddedInode(), errno
 	}
 	tree, err := d.vol.catalog.Tree(req)
 	if err != nil {
 		return nil, d.vol.errno("lookup", path.Join(here, name), "", err)
 	}
+	fresh := d.vol.catalog.Fresh(tree) // how long the kernel may keep what is said here
 	dir := tree.Dir(here)
 	if dir == nil {
-		return nil, syscall.ENOENT
+		return nil, d.vol.missing(out, fresh)
 	}
-	out.SetEntryTimeout(d.vol.kernelTimeout())
-	out.SetAttrTimeout(d.vol.kernelTimeout())
+	out.SetAttrTimeout(fresh)
 	if f := dir.File(name); f != nil {
+		out.SetEntryTimeout(fresh)
+		if f.Path != f.Image.Name { // which may end with a local change of the image that has it
+			out.SetEntryTimeout(min(fresh, localTTL))
+		}
 		d.vol.fillImage(&out.Attr, f.Image)
 		n := &imageNode{vol: d.vol, id: f.Image.ID}
 		return d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG, Ino: imageIno(f.Image.ID)}), 0
 	}
 	if sub := dir.Sub(name); sub != nil {
+		out.SetEntryTimeout(fresh)
+		if sub.Emptied {
+			out.SetEntryTimeout(min(fresh, localTTL))
+		}
 		n := d.subdir(ctx, name)
 		n.fill(&out.Attr)
 		return n.EmbeddedInode(), 0
 	}
-	return nil, syscall.ENOENT
+	return nil, d.vol.missing(out, fresh)
+}
+
+// missing answers a lookup of what is not there. go-fuse lets the kernel remember that for
+// one time only, negativeTTL, unless another is given here: where that is longer than the
+// tree is fresh, the kernel shall ask again.
+func (v *volume) missing(out *fuse.EntryOut, fresh time.Duration) syscall.Errno {
+	if fresh < v.negativeTTL {
+		out.SetEntryTimeout(time.Nanosecond)
+	}
+	return syscall.ENOENT
 }
 
 // known returns the node of a directory in this one, if the kernel knows it.

@@ -22,7 +22,7 @@ var _ = (gofuse.NodeGetattrer)((*dirNode)(nil))
 
 func (d *dirNode) Getattr(_ context.Context, _ gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	d.fill(&out.Attr)
-	out.SetTimeout(kernelTTL)
+	out.SetTimeout(localTTL)
 	return 0
 }
 

@@ -34,7 +34,9 @@ func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *
 	h := newDraftHandle(ctx, n, n.draft)
 	h.begin()
 	d.vol.pin(p, n)
-	return inode, h, 0, n.fill(ctx, &out.Attr)
+	d.vol.catalog.Use() // until Release
+	_, errno := n.fill(ctx, &out.Attr)
+	return inode, h, 0, errno
 }
 
 // checkNewName refuses what VIS cannot hold, or would not be found under this path again.
@@ -73,6 +75,8 @@ var _ = (gofuse.NodeUnlinker)((*dirNode)(nil))
 func (d *dirNode) Unlink(ctx context.Context, name string) syscall.Errno {
 	req := begin(ctx)
 	defer req.done()
+	d.busy.Add(1)
+	defer d.busy.Add(-1)
 	p := d.child(name)
 	if n := d.vol.drafted(p); n != nil { // also while the server is away
 		if writing, err := n.discard(req); writing {

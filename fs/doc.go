@@ -31,6 +31,15 @@
 // requests is done in an order that loses nothing, and undone when a part fails; the
 // catalog shows it in one step ([volume.moveImage], [volume.renameDir]).
 //
+// # Freshness
+//
+// The kernel may keep names and attributes for as long as the tree is fresh that they are
+// of. What a later listing changes in them the [notifier] tells it, but it isn't relied on: when
+// nothing asks for a listing, or the server is away, what the kernel keeps ends in time.
+// Changes through this mount the kernel knows, but for those that an attribute makes
+// ([catalog.Catalog.Announce]), and for what moves aside or is emptied, which it keeps for
+// [localTTL] only.
+//
 // # Errors
 //
 // One table maps errors to errno ([volume.errno]), and there each failed operation

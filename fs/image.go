@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"syscall"
+	"time"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -63,26 +64,30 @@ func (n *imageNode) errno(op string, err error) syscall.Errno {
 var _ = (gofuse.NodeGetattrer)((*imageNode)(nil))
 
 func (n *imageNode) Getattr(ctx context.Context, _ gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	if n.currentDraft() == nil {
-		out.SetTimeout(n.vol.kernelTimeout())
-	}
 	req := begin(ctx)
 	defer req.done()
-	return n.fill(req, &out.Attr)
+	fresh, errno := n.fill(req, &out.Attr)
+	out.SetTimeout(fresh)
+	return errno
 }
 
-// fill writes the attributes of the draft, if there is one, or of the image.
-func (n *imageNode) fill(ctx context.Context, out *fuse.Attr) syscall.Errno {
+// fill writes the attributes of the draft, if there is one, or of the image, and returns
+// how long the kernel may keep them.
+func (n *imageNode) fill(ctx context.Context, out *fuse.Attr) (time.Duration, syscall.Errno) {
 	if d := n.currentDraft(); d != nil {
 		n.vol.fillImage(out, d.image())
-		return 0
+		return 0, 0
 	}
-	f, err := n.file(ctx)
+	tree, err := n.vol.catalog.Tree(ctx)
 	if err != nil {
-		return n.errno("getattr", err)
+		return 0, n.errno("getattr", err)
+	}
+	f := tree.File(n.imageID())
+	if f == nil {
+		return 0, n.errno("getattr", errStale)
 	}
 	n.vol.fillImage(out, f.Image)
-	return 0
+	return n.vol.catalog.Fresh(tree), 0
 }
 
 var _ = (gofuse.NodeSetattrer)((*imageNode)(nil))
@@ -155,13 +160,21 @@ func (v *volume) putFields(ctx context.Context, img *meta.Image, fields meta.Fie
 	if err != nil {
 		return nil, err
 	}
-	v.catalog.Put(updated)
+	v.catalog.Announce(updated) // the kernel does not know what an attribute does to a file
 	return updated, nil
 }
 
 var _ = (gofuse.NodeOpener)((*imageNode)(nil))
 
 func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
+	h, fuseFlags, errno := n.open(ctx, flags)
+	if errno == 0 {
+		n.vol.catalog.Use() // until Release
+	}
+	return h, fuseFlags, errno
+}
+
+func (n *imageNode) open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
 	req := begin(ctx)
 	defer req.done()
 	if flags&syscall.O_ACCMODE != syscall.O_RDONLY {

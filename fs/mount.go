@@ -83,10 +83,12 @@ func New(dir string, o Options) (*Mount, error) {
 		return nil, err
 	}
 	vol := newVolume(o)
-	server, err := gofuse.Mount(dir, &dirNode{vol: vol}, vol.fuseOptions(o))
+	root := &dirNode{vol: vol}
+	server, err := gofuse.Mount(dir, root, vol.fuseOptions(o))
 	if err != nil {
 		return nil, fmt.Errorf("mount %s: %w", dir, err)
 	}
+	go vol.notifier.run(root)
 	if err := raiseReadahead(real); err != nil {
 		o.Logger.Debug("the kernel reads ahead as it does by default", "err", err)
 	}
@@ -99,7 +101,8 @@ func (v *volume) fuseOptions(o Options) *gofuse.Options {
 		logger = log.Default()
 	}
 	options := &gofuse.Options{
-		Logger: logger,
+		Logger:          logger,
+		NegativeTimeout: &v.negativeTTL,
 		MountOptions: fuse.MountOptions{
 			FsName:            o.Client.URL(),
 			Name:              "visorfs",
@@ -132,6 +135,8 @@ func (v *volume) panicked(cause any) fuse.Status {
 // Wait returns when the directory is not mounted any more, whoever unmounted it.
 func (m *Mount) Wait() {
 	m.server.Wait()
+	m.vol.catalog.Close()
+	m.vol.notifier.close()
 	for path, n := range m.vol.writing() {
 		if d := n.currentDraft(); d != nil && d.isUnsaved() {
 			m.vol.log.Error("upload abandoned: the mount ended before the file was closed", "path", "/"+path)

@@ -66,7 +66,8 @@ func (f final) Unwrap() error { return f.error }
 
 // readHandle is a file opened for reading. It stays with the version that was opened,
 // unless that is changed through this mount: the kernel has the same pages for all who
-// have the file open, and they see each other's writes, as on a disk.
+// have the file open, and they see each other's writes, as on a disk. One that was opened
+// without data gets those that come: the kernel only reads once it knows of some.
 type readHandle struct {
 	node *imageNode
 
@@ -121,10 +122,10 @@ func (h *readHandle) source(ctx context.Context) (*draft, *cache.Reader, error) 
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.reader != nil && h.saw == commits {
+	if h.reader != nil && h.saw == commits && h.reader.Size() > 0 {
 		return nil, h.reader, nil
 	}
-	if latest == nil {
+	if latest == nil || latest.Status.TakesData() { // another mount may have sent data since
 		f, err := h.node.file(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -176,6 +177,7 @@ func explain(err error, size int64) error {
 var _ = (gofuse.FileReleaser)((*readHandle)(nil))
 
 func (h *readHandle) Release(context.Context) syscall.Errno {
+	h.node.vol.catalog.Disuse()
 	h.node.endCached()
 	h.mu.Lock()
 	defer h.mu.Unlock()

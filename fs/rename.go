@@ -31,6 +31,10 @@ func (d *dirNode) Rename(ctx context.Context, name string, newParent gofuse.Inod
 	if !ok {
 		return syscall.ENOTDIR
 	}
+	for _, dir := range []*dirNode{d, other} {
+		dir.busy.Add(1)
+		defer dir.busy.Add(-1)
+	}
 	from, to := d.child(name), other.child(newName)
 	return d.vol.errno("rename to /"+to, from, "", d.vol.rename(req, from, to, flags))
 }

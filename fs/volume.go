@@ -19,9 +19,10 @@ import (
 	"github.com/visorfs/visorfs/visclient"
 )
 
-// kernelTTL is the longest that the kernel keeps names and attributes. What it asks
-// anew is answered from the catalog, in microseconds.
-const kernelTTL = time.Second
+// localTTL is the longest that the kernel keeps what a change through this mount may
+// make wrong without its knowing: attributes of directories, and names that go or move
+// with other files.
+const localTTL = time.Second
 
 // volume is what the nodes of one mount share.
 type volume struct {
@@ -33,6 +34,8 @@ type volume struct {
 	passthrough  bool
 	noOverwrite  bool // stored data are never replaced
 	restore      bool // attributes that only the server sets are accepted, and dropped
+	negativeTTL  time.Duration
+	notifier     *notifier
 	spool        *spool.Dir
 	copies       copies
 	leftovers    leftovers
@@ -47,7 +50,7 @@ type volume struct {
 }
 
 func newVolume(o Options) *volume {
-	return &volume{
+	v := &volume{
 		client:  o.Client,
 		catalog: catalog.New(o.Client, o.MetadataTTL),
 		cache: cache.New(cache.Options{
@@ -69,7 +72,11 @@ func newVolume(o Options) *volume {
 		mounted:      time.Now(),
 		drafts:       make(map[string]*imageNode),
 		expected:     make(map[*imageNode][]func()),
+		negativeTTL:  o.MetadataTTL / 4,
 	}
+	v.notifier = newNotifier(v)
+	v.catalog.Watch(v.notifier.addChanges)
+	return v
 }
 
 // drafted returns the node that is being written at a path, or nil.
@@ -145,12 +152,12 @@ func parentOf(p string) string {
 	return strings.TrimSuffix(dir, "/")
 }
 
-// kernelTimeout is how long the kernel may keep what the catalog says now.
-func (v *volume) kernelTimeout() time.Duration { return min(kernelTTL, v.catalog.Fresh()) }
-
 // Inode numbers are hashes, so that they survive a remount. The top bit is left to
 // numbers that go-fuse gives out for files without an id.
 func imageIno(id meta.ID) uint64 { return hashIno("image", string(id)) }
+
+// isImageIno tells whether a file had an id when its node was made.
+func isImageIno(ino uint64) bool { return ino>>63 == 0 }
 
 // dirIno is the inode number of a directory that the kernel does not know yet. One that
 // was renamed keeps the number it had, so it must not be given out again.

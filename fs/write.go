@@ -140,6 +140,9 @@ func (n *imageNode) dropDraft(d *draft) {
 	}
 	n.draft = nil
 	n.vol.unpin(d.name(), n)
+	if ino := n.StableAttr().Ino; isImageIno(ino) && ino != imageIno(n.id) {
+		n.vol.notifier.addAnew(d.name()) // an image has its own number
+	}
 	if img, commits := d.committed(); commits > 0 {
 		n.latest = img
 		n.commits += commits
@@ -229,6 +232,7 @@ func (h *draftHandle) commit(ctx context.Context, through *draftHandle) error {
 var _ = (gofuse.FileReleaser)((*draftHandle)(nil))
 
 func (h *draftHandle) Release(context.Context) syscall.Errno {
+	h.node.vol.catalog.Disuse()
 	h.node.endCached()
 	h.node.leaveDraft(h.draft)
 	return 0

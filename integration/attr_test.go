@@ -136,9 +136,13 @@ func TestListingIsAskedForAgainAfterItsTime(t *testing.T) {
 	p := startProxy(t, s)
 	m := startMount(t, p.url, "--metadata-ttl", "1s")
 	s.post("a.iso", nil, nil)
+	began := time.Now()
 	for range 3 {
 		tool(t, "ls", "-l", m.dir)
 		time.Sleep(1100 * time.Millisecond)
 	}
-	p.wantRequests(t, "list", isListing, 3)
+	most := int(time.Since(began)/(800*time.Millisecond)) + 2 // a listing takes 200 ms on a busy machine
+	if n := len(p.list(isListing)); n < 3 || n > most {
+		t.Errorf("%d requests (list), want 3 to %d", n, most)
+	}
 }

@@ -1,0 +1,4 @@
+package catalog
+
+// Fetching returns a catalog of what a function lists.
+var Fetching = newCatalog
