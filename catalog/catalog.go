@@ -19,7 +19,7 @@ const afterFailure = 300 * time.Millisecond
 
 // Catalog is the current tree of a repository. It is safe for concurrent use.
 type Catalog struct {
-	fetch  func(context.Context) ([]*meta.Image, error) // the server's listing
+	fetch  fetchFunc // the server's listing
 	ttl    time.Duration
 	watch  func([]Change)  // nil for nobody
 	life   context.Context // of listings; Close ends it
@@ -29,6 +29,7 @@ type Catalog struct {
 	mu       sync.Mutex
 	images   map[meta.ID]*meta.Image // of the last listing, with the local changes since
 	fetched  time.Time               // when that listing was asked for; zero before the first
+	etag     string                  // of that listing, if images is what it had and nothing else; "" for unknown
 	tree     *Tree                   // of images; nil when they have changed
 	failed   error                   // of the last listing
 	failAt   time.Time
@@ -51,10 +52,15 @@ type localChange struct {
 // New returns a catalog of the images that a client's user may see. A listing is
 // good for ttl. Close it.
 func New(client *visclient.Client, ttl time.Duration) *Catalog {
-	return newCatalog(ttl, func(ctx context.Context) ([]*meta.Image, error) { return client.GetImagesDetail(ctx, nil) })
+	return newCatalog(ttl, func(ctx context.Context, etag string) (visclient.List, error) {
+		return client.GetImagesDetailSince(ctx, nil, etag)
+	})
 }
 
-func newCatalog(ttl time.Duration, fetch func(context.Context) ([]*meta.Image, error)) *Catalog {
+// fetchFunc asks for the listing, unless that is still the one of an ETag.
+type fetchFunc func(ctx context.Context, etag string) (visclient.List, error)
+
+func newCatalog(ttl time.Duration, fetch fetchFunc) *Catalog {
 	c := &Catalog{
 		fetch: fetch, ttl: ttl,
 		hidden:   make(map[meta.ID]bool),
@@ -230,6 +236,7 @@ func (c *Catalog) Replace(old meta.ID, img *meta.Image) {
 
 // apply makes a change of what is known. The caller holds mu.
 func (c *Catalog) apply(ch localChange) {
+	c.etag = ""
 	if c.listing {
 		c.changes = append(c.changes, ch)
 	}
@@ -277,9 +284,10 @@ func (c *Catalog) build() *Tree {
 func (c *Catalog) list(asked time.Time) (*Tree, error) {
 	c.mu.Lock()
 	c.listing, c.changes = true, nil
+	etag := c.etag
 	c.mu.Unlock()
 
-	list, err := c.fetch(c.life)
+	list, err := c.fetch(c.life, etag)
 
 	c.mu.Lock()
 	c.listing = false
@@ -298,17 +306,16 @@ func (c *Catalog) list(asked time.Time) (*Tree, error) {
 }
 
 // land makes a listing what is known, and returns what it changed. The caller holds mu.
-func (c *Catalog) land(list []*meta.Image) (*Tree, []Change) {
+func (c *Catalog) land(list visclient.List) (*Tree, []Change) {
 	var was *Tree
 	if c.watch != nil && c.images != nil {
 		was = c.build()
 	}
-	images, changed := c.reuse(list)
-	for _, ch := range c.changes {
-		ch.applyTo(images)
+	var changed []meta.ID
+	if !list.Unchanged { // else this mount's own changes since the question are known already
+		changed = c.install(list)
 	}
-	c.hide(images)
-	c.images, c.changes = images, nil
+	c.changes = nil
 	c.expire()
 	expired := c.expired
 	c.expired = nil
@@ -319,6 +326,21 @@ func (c *Catalog) land(list []*meta.Image) (*Tree, []Change) {
 		return c.build(), nil
 	}
 	return c.build(), compare(was, c.build(), changed, expired)
+}
+
+// install puts the images of a listing in the place of those that are known, and returns
+// which may have changed. The caller holds mu.
+func (c *Catalog) install(list visclient.List) []meta.ID {
+	images, changed := c.reuse(list.Images)
+	if c.etag = list.ETag; len(c.changes) > 0 || c.hides() {
+		c.etag = ""
+	}
+	for _, ch := range c.changes {
+		ch.applyTo(images)
+	}
+	c.hide(images)
+	c.images = images
+	return changed
 }
 
 // reuse returns the images of a listing, those that have not changed as they are known
@@ -350,6 +372,10 @@ func (c *Catalog) reuse(list []*meta.Image) (map[meta.ID]*meta.Image, []meta.ID)
 	}
 	return images, changed
 }
+
+// hides reports whether hide may show something else than the server has. The caller
+// holds mu.
+func (c *Catalog) hides() bool { return len(c.steady)+len(c.hidden)+len(c.expected) > 0 }
 
 // hide takes out of a listing what Replace, Expect and Steady speak of. The caller
 // holds mu.

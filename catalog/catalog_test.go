@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -18,9 +19,10 @@ import (
 
 // repo is a repository, its server, and what the server is told to do with lists.
 type repo struct {
-	client *visclient.Client
-	lists  atomic.Int32 // asked for
-	status atomic.Int32 // to answer lists with; 0 for the list
+	client    *visclient.Client
+	lists     atomic.Int32 // asked for
+	unchanged atomic.Int32 // lists that were not sent again
+	status    atomic.Int32 // to answer lists with; 0 for the list
 
 	mu    sync.Mutex
 	after chan struct{} // if not nil, a list that was made waits for it before it is sent
@@ -78,6 +80,10 @@ func (r *repo) list(vis http.Handler, w http.ResponseWriter, q *http.Request) {
 		made <- struct{}{}
 		<-after
 	}
+	if answer.Code == http.StatusNotModified {
+		r.unchanged.Add(1)
+	}
+	maps.Copy(w.Header(), answer.Header())
 	w.WriteHeader(answer.Code)
 	_, _ = w.Write(answer.Body.Bytes()) // the client has gone if this fails
 }

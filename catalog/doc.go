@@ -18,7 +18,8 @@
 // who watches what has changed ([Catalog.Watch]). The trees are compared only where images
 // differ. A catalog takes local changes ([Catalog.Put], [Catalog.Replace], [Catalog.Remove], [Catalog.MoveDir])
 // at once. A listing that was under way during a local change does not undo it, and one
-// during several steps ([Catalog.Steady]) does not show what lies between.
+// during several steps ([Catalog.Steady]) does not show what lies between. Where the server
+// gives lists an ETag, one that did not change is not sent again.
 //
 // Directories without an image live in the catalog alone: those of [Catalog.Mkdir], and
 // those that [Catalog.Hold] keeps for files which are not registered yet. A directory

@@ -38,73 +38,72 @@ type Attribute struct {
 	InBrief  bool // shown in the brief list
 	InDetail bool // shown in the detailed list and in replies to POST and PUT; otherwise after DELETE only
 
-	get func(*Image) string
-	set func(*Image, string) error
+	unique bool // few images have a value in common
+
+	// Where an image has it: by its kind one of these, for text both of the first.
+	getText func(*Image) string
+	setText func(*Image, string)
+	number  func(*Image) *int64
+	time    func(*Image) *time.Time
 }
 
 // Attributes is the one table of what VIS knows of an image, in the order of its
 // replies.
 var Attributes = []Attribute{
-	{Name: "_id", ReadOnly: true, InBrief: true, InDetail: true,
-		get: func(i *Image) string { return string(i.ID) },
-		set: func(i *Image, v string) error { i.ID = ID(v); return nil }},
-	{Name: "uri", ReadOnly: true, InDetail: true,
-		get: func(i *Image) string { return i.URI },
-		set: func(i *Image, v string) error { i.URI = v; return nil }},
-	{Name: "name", Required: true, InBrief: true, InDetail: true,
-		get: func(i *Image) string { return i.Name },
-		set: func(i *Image, v string) error { i.Name = v; return nil }},
+	{Name: "_id", ReadOnly: true, InBrief: true, InDetail: true, unique: true,
+		getText: func(i *Image) string { return string(i.ID) },
+		setText: func(i *Image, v string) { i.ID = ID(v) }},
+	{Name: "uri", ReadOnly: true, InDetail: true, unique: true,
+		getText: func(i *Image) string { return i.URI },
+		setText: func(i *Image, v string) { i.URI = v }},
+	{Name: "name", Required: true, InBrief: true, InDetail: true, unique: true,
+		getText: func(i *Image) string { return i.Name },
+		setText: func(i *Image, v string) { i.Name = v }},
 	{Name: "architecture", Required: true, Values: Architectures, InBrief: true, InDetail: true,
-		get: func(i *Image) string { return i.Architecture },
-		set: func(i *Image, v string) error { i.Architecture = v; return nil }},
+		getText: func(i *Image) string { return i.Architecture },
+		setText: func(i *Image, v string) { i.Architecture = v }},
 	{Name: "access", Values: Accesses, InDetail: true,
-		get: func(i *Image) string { return i.Access },
-		set: func(i *Image, v string) error { i.Access = v; return nil }},
+		getText: func(i *Image) string { return i.Access },
+		setText: func(i *Image, v string) { i.Access = v }},
 	{Name: "type", Values: Types, InBrief: true, InDetail: true,
-		get: func(i *Image) string { return i.Type },
-		set: func(i *Image, v string) error { i.Type = v; return nil }},
+		getText: func(i *Image) string { return i.Type },
+		setText: func(i *Image, v string) { i.Type = v }},
 	{Name: "format", Values: Formats, InBrief: true, InDetail: true,
-		get: func(i *Image) string { return i.Format },
-		set: func(i *Image, v string) error { i.Format = v; return nil }},
+		getText: func(i *Image) string { return i.Format },
+		setText: func(i *Image, v string) { i.Format = v }},
 	{Name: "store", Values: Stores, InBrief: true, InDetail: true,
-		get: func(i *Image) string { return i.Store },
-		set: func(i *Image, v string) error { i.Store = v; return nil }},
-	{Name: "location", InDetail: true,
-		get: func(i *Image) string { return i.Location },
-		set: func(i *Image, v string) error { i.Location = v; return nil }},
+		getText: func(i *Image) string { return i.Store },
+		setText: func(i *Image, v string) { i.Store = v }},
+	{Name: "location", InDetail: true, unique: true,
+		getText: func(i *Image) string { return i.Location },
+		setText: func(i *Image, v string) { i.Location = v }},
 	{Name: "kernel", InDetail: true,
-		get: func(i *Image) string { return string(i.Kernel) },
-		set: func(i *Image, v string) error { i.Kernel = ID(v); return nil }},
+		getText: func(i *Image) string { return string(i.Kernel) },
+		setText: func(i *Image, v string) { i.Kernel = ID(v) }},
 	{Name: "ramdisk", InDetail: true,
-		get: func(i *Image) string { return string(i.Ramdisk) },
-		set: func(i *Image, v string) error { i.Ramdisk = ID(v); return nil }},
+		getText: func(i *Image) string { return string(i.Ramdisk) },
+		setText: func(i *Image, v string) { i.Ramdisk = ID(v) }},
 	{Name: "owner", Derived: true, InDetail: true,
-		get: func(i *Image) string { return i.Owner },
-		set: func(i *Image, v string) error { i.Owner = v; return nil }},
+		getText: func(i *Image) string { return i.Owner },
+		setText: func(i *Image, v string) { i.Owner = v }},
 	{Name: "status", Derived: true, InDetail: true,
-		get: func(i *Image) string { return string(i.Status) },
-		set: func(i *Image, v string) error { i.Status = Status(v); return nil }},
+		getText: func(i *Image) string { return string(i.Status) },
+		setText: func(i *Image, v string) { i.Status = Status(v) }},
 	{Name: "size", Kind: Number, Derived: true, InBrief: true, InDetail: true,
-		get: func(i *Image) string { return formatNumber(i.Size) },
-		set: func(i *Image, v string) error { return parseNumber("size", v, &i.Size) }},
+		number: func(i *Image) *int64 { return &i.Size }},
 	{Name: "created_at", Kind: Time, ReadOnly: true, InDetail: true,
-		get: func(i *Image) string { return formatTime(i.CreatedAt) },
-		set: func(i *Image, v string) error { return parseTime("created_at", v, &i.CreatedAt) }},
+		time: func(i *Image) *time.Time { return &i.CreatedAt }},
 	{Name: "uploaded_at", Kind: Time, Derived: true, InDetail: true,
-		get: func(i *Image) string { return formatTime(i.UploadedAt) },
-		set: func(i *Image, v string) error { return parseTime("uploaded_at", v, &i.UploadedAt) }},
+		time: func(i *Image) *time.Time { return &i.UploadedAt }},
 	{Name: "updated_at", Kind: Time, ReadOnly: true, InDetail: true,
-		get: func(i *Image) string { return formatTime(i.UpdatedAt) },
-		set: func(i *Image, v string) error { return parseTime("updated_at", v, &i.UpdatedAt) }},
+		time: func(i *Image) *time.Time { return &i.UpdatedAt }},
 	{Name: "accessed_at", Kind: Time, ReadOnly: true,
-		get: func(i *Image) string { return formatTime(i.AccessedAt) },
-		set: func(i *Image, v string) error { return parseTime("accessed_at", v, &i.AccessedAt) }},
+		time: func(i *Image) *time.Time { return &i.AccessedAt }},
 	{Name: "access_count", Kind: Number, ReadOnly: true,
-		get: func(i *Image) string { return formatNumber(i.AccessCount) },
-		set: func(i *Image, v string) error { return parseNumber("access_count", v, &i.AccessCount) }},
-	{Name: "checksum", Derived: true, InDetail: true,
-		get: func(i *Image) string { return i.Checksum },
-		set: func(i *Image, v string) error { i.Checksum = v; return nil }},
+		number: func(i *Image) *int64 { return &i.AccessCount }},
+	{Name: "checksum", Derived: true, InDetail: true, unique: true,
+		getText: func(i *Image) string { return i.Checksum },
+		setText: func(i *Image, v string) { i.Checksum = v }},
 }
 
 var byName = func() map[string]*Attribute {
@@ -123,36 +122,31 @@ func Lookup(name string) (a Attribute, ok bool) {
 	return Attribute{}, false
 }
 
+// get returns the text form of an image's attribute, "" if it has none.
+func (a *Attribute) get(img *Image) string {
+	switch a.Kind {
+	case Number:
+		return formatNumber(*a.number(img))
+	case Time:
+		return formatTime(*a.time(img))
+	}
+	return a.getText(img)
+}
+
+// set gives an image's attribute a value from its text form. The error is an *[InvalidError].
+func (a *Attribute) set(img *Image, text string) error {
+	switch a.Kind {
+	case Number:
+		return parseNumber(a.Name, text, a.number(img))
+	case Time:
+		return parseTime(a.Name, text, a.time(img))
+	}
+	a.setText(img, text)
+	return nil
+}
+
 // ServerOwned reports whether only the server gives the attribute its value.
 func (a Attribute) ServerOwned() bool { return a.ReadOnly || a.Derived }
-
-// TimeLayout is how VIS writes a time: whole seconds, numeric offset.
-const TimeLayout = "2006-01-02 15:04:05 -0700"
-
-// timeLayouts are the forms seen from servers: MySQL backends write an offset,
-// Mongo backends the word UTC.
-var timeLayouts = []string{TimeLayout, "2006-01-02 15:04:05 MST", time.RFC3339Nano}
-
-func formatTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(TimeLayout)
-}
-
-func parseTime(name, text string, to *time.Time) error {
-	if text == "" {
-		*to = time.Time{}
-		return nil
-	}
-	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			*to = t
-			return nil
-		}
-	}
-	return &InvalidError{fmt.Sprintf("%s: %q is not a time like %s", name, text, TimeLayout)}
-}
 
 func formatNumber(n int64) string {
 	if n == 0 {

@@ -111,6 +111,9 @@ func (img *Image) Names() []string {
 }
 
 func (img *Image) customNames() []string {
+	if len(img.Other) == 0 {
+		return nil
+	}
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(img.Other)) {
 		if img.Other[name] != "" {

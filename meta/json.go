@@ -40,8 +40,9 @@ func (img *Image) MarshalJSON() ([]byte, error) { return img.AppendJSON(nil, Ful
 // absent attributes are null, custom ones follow as strings.
 func (img *Image) AppendJSON(b []byte, view View) []byte {
 	b = append(b, '{')
-	for _, a := range Attributes {
-		if !view.Shows(a) {
+	for i := range Attributes {
+		a := &Attributes[i]
+		if !view.Shows(*a) {
 			continue
 		}
 		if b[len(b)-1] != '{' {
@@ -50,7 +51,7 @@ func (img *Image) AppendJSON(b []byte, view View) []byte {
 		b = append(b, '"')
 		b = append(b, a.Name...)
 		b = append(b, `":`...)
-		b = appendValue(b, a.Kind, a.get(img))
+		b = a.appendValue(b, img)
 	}
 	if view != Brief {
 		b = img.appendOther(b)
@@ -75,14 +76,19 @@ func (img *Image) appendOther(b []byte) []byte {
 // needsEscape is true for what is rare in attributes; it spares long listings an encoder per value.
 func needsEscape(r rune) bool { return r < 0x20 || r == '"' || r == '\\' || r > 0x7e }
 
-func appendValue(b []byte, kind Kind, text string) []byte {
+// appendValue appends an image's value, null if it has none.
+func (a *Attribute) appendValue(b []byte, img *Image) []byte {
 	switch {
-	case text == "":
-		return append(b, "null"...)
-	case kind == Number:
-		return append(b, text...)
+	case a.Kind == Number && *a.number(img) != 0:
+		return strconv.AppendInt(b, *a.number(img), 10)
+	case a.Kind == Time && !a.time(img).IsZero():
+		b = append(b, '"')
+		b = a.time(img).AppendFormat(b, TimeLayout)
+		return append(b, '"')
+	case a.Kind == Text && a.getText(img) != "":
+		return appendString(b, a.getText(img))
 	}
-	return appendString(b, text)
+	return append(b, "null"...)
 }
 
 // appendString writes text as encoding/json does, without its escapes for HTML.
@@ -106,6 +112,17 @@ func appendString(b []byte, text string) []byte {
 // attributes either spread over the object or under "others", as object or text.
 // An object without _id is no image.
 func (img *Image) UnmarshalJSON(data []byte) error {
+	var p Parser
+	var plain Image
+	if size, outcome := p.parse(&plain, data); outcome == Read && size == len(data) {
+		*img = plain
+		return nil
+	}
+	return img.unmarshalAny(data)
+}
+
+// unmarshalAny is UnmarshalJSON for whatever is JSON.
+func (img *Image) unmarshalAny(data []byte) error {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {
 		return fmt.Errorf("image: %w", err)
@@ -173,8 +190,10 @@ func valueText(raw json.RawMessage) (string, error) {
 
 // numberText spells whole numbers plainly, 1e3 as 1000, and leaves others as they are.
 func numberText(raw []byte) string {
-	if f, err := strconv.ParseFloat(string(raw), 64); err == nil && f == float64(int64(f)) && bytes.ContainsAny(raw, ".eE") {
-		return strconv.FormatInt(int64(f), 10)
+	if bytes.ContainsAny(raw, ".eE") {
+		if f, err := strconv.ParseFloat(string(raw), 64); err == nil && f == float64(int64(f)) {
+			return strconv.FormatInt(int64(f), 10)
+		}
 	}
 	return string(raw)
 }

@@ -2,10 +2,7 @@ package visclient
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,98 +16,71 @@ import (
 // is an empty list.
 // Errors: ErrInvalid, ErrForbidden, ErrInternal, ErrTimeout.
 func (c *Client) GetImages(ctx context.Context, query url.Values) ([]*meta.Image, error) {
-	return c.list(ctx, call{op: "list images", method: http.MethodGet, path: "/images", query: query})
+	list, err := c.list(ctx, call{op: "list images", method: http.MethodGet, path: "/images", query: query})
+	return list.Images, err
 }
 
 // GetImagesDetail is [Client.GetImages] with all attributes. An image whose record the
 // original server cannot read has its brief attributes and the status error.
 func (c *Client) GetImagesDetail(ctx context.Context, query url.Values) ([]*meta.Image, error) {
-	images, _, err := c.listDetail(ctx, query)
-	return images, err
+	list, _, err := c.listDetail(ctx, query, "")
+	return list.Images, err
+}
+
+// List is a list of images, and what the server calls its state.
+type List struct {
+	Images    []*meta.Image
+	ETag      string // "" if the server does not say, as the original
+	Unchanged bool   // since the state that was asked about; there are no Images then
+}
+
+// GetImagesDetailSince is [Client.GetImagesDetail], unless the list is still as it was
+// when it came with an ETag; "" is none. The server then sends no images.
+func (c *Client) GetImagesDetailSince(ctx context.Context, query url.Values, etag string) (List, error) {
+	list, _, err := c.listDetail(ctx, query, etag)
+	return list, err
 }
 
 // listDetail also returns when the server answered, by its own clock.
-func (c *Client) listDetail(ctx context.Context, query url.Values) ([]*meta.Image, time.Time, error) {
+func (c *Client) listDetail(ctx context.Context, query url.Values, etag string) (List, time.Time, error) {
 	var date time.Time
-	images, err := c.list(ctx, call{op: "list images in detail", method: http.MethodGet, path: "/images/detail", query: query, date: &date})
+	op := call{op: "list images in detail", method: http.MethodGet, path: "/images/detail", query: query, etag: etag, date: &date}
+	list, err := c.list(ctx, op)
 	if isBrokenRecord(err) {
 		if images, err2 := c.listOneByOne(ctx, query); err2 == nil {
-			return images, date, nil
+			return List{Images: images}, date, nil
 		}
 	}
-	return images, date, err
+	return list, date, err
 }
 
-func (c *Client) list(ctx context.Context, op call) ([]*meta.Image, error) {
+func (c *Client) list(ctx context.Context, op call) (List, error) {
 	if c.IsOriginal() {
 		if err := checkOriginalQuery(op); err != nil {
-			return nil, err
+			return List{}, err
 		}
 	}
-	var images []*meta.Image
-	op.accept = func(resp *http.Response) (err error) {
+	var list List
+	op.accept = func(resp *http.Response) error {
 		defer finish(resp.Body)
-		if images, err = decodeImages(resp.Body, c.maxList); err != nil {
+		if resp.StatusCode == http.StatusNotModified {
+			list = List{ETag: op.etag, Unchanged: true}
+			return nil
+		}
+		images, err := decodeImages(resp.Body, c.maxList)
+		if err != nil {
 			return badReply(resp.Request.Context(), op, err)
 		}
+		list = List{Images: images, ETag: resp.Header.Get("ETag")}
 		return nil
 	}
 	err := c.send(ctx, op)
 	var e *Error
 	if errors.As(err, &e) && e.StatusCode == http.StatusNotFound && e.Message != invalidPath {
-		return nil, nil // how VIS says that there is none
+		return List{}, nil // how VIS says that there is none
 	}
-	return images, err
+	return list, err
 }
 
 // invalidPath is VIS's message for a path that is none of its own.
 const invalidPath = "Invalid operation or path."
-
-// decodeImages reads {"images": [{...}, ...]} image by image, so that a long list
-// is never in memory as text.
-func decodeImages(r io.Reader, maxBytes int64) ([]*meta.Image, error) {
-	in := newBounded(r, maxBytes)
-	d := json.NewDecoder(in)
-	for _, want := range []json.Token{json.Delim('{'), "images", json.Delim('[')} {
-		if got, err := d.Token(); err != nil {
-			return nil, err
-		} else if got != want {
-			return nil, fmt.Errorf("%v where %v should be", got, want)
-		}
-	}
-	var images []*meta.Image
-	for d.More() {
-		img := new(meta.Image)
-		if err := d.Decode(img); err != nil {
-			return nil, err
-		}
-		images = append(images, img)
-		in.next()
-	}
-	_, err := d.Token()
-	return images, err
-}
-
-// bounded reads so much in all, and so much for one image.
-type bounded struct {
-	r          io.Reader
-	total, one int64 // what may still be read
-}
-
-func newBounded(r io.Reader, total int64) *bounded {
-	return &bounded{r: r, total: total, one: maxImageReply}
-}
-
-// next begins another image.
-func (b *bounded) next() { b.one = maxImageReply }
-
-func (b *bounded) Read(p []byte) (int, error) {
-	most := min(b.total, b.one)
-	if most <= 0 {
-		return 0, errors.New("it is too long")
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), most)])
-	b.total -= int64(n)
-	b.one -= int64(n)
-	return n, err
-}

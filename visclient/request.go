@@ -26,6 +26,7 @@ type call struct {
 	header http.Header
 	fields meta.Fields
 	body   *upload // nil for none
+	etag   string  // of what need not be sent again; "" for none
 
 	accept func(*http.Response) error // takes a reply of success, and closes its body unless it keeps it
 
@@ -147,11 +148,16 @@ func (c *Client) try(ctx context.Context, op call, patience time.Duration) error
 		*op.date = dateOf(resp.Header)
 	}
 	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, dog: dog, patience: c.timeout}
-	if resp.StatusCode < 200 || resp.StatusCode >= 300 {
+	if !op.isSuccess(resp.StatusCode) {
 		defer finish(resp.Body)
 		return replyError(op, resp)
 	}
 	return op.accept(resp)
+}
+
+// isSuccess reports whether a reply says that the call was carried out.
+func (op call) isSuccess(status int) bool {
+	return status >= 200 && status < 300 || status == http.StatusNotModified && op.etag != ""
 }
 
 // withoutURL drops the method and URL that net/http puts before a cause: the
@@ -177,6 +183,9 @@ func (c *Client) request(ctx context.Context, op call, dog *watchdog) (*http.Req
 		req.Header[key] = values
 	}
 	req.Header.Set("Accept", "application/json") // exactly this: the original server copies it into the reply
+	if op.etag != "" {
+		req.Header.Set("If-None-Match", op.etag)
+	}
 	req.Header.Set("User-Agent", c.userAgent)
 	req.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	op.fields.SetHeader(req.Header)

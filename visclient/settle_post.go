@@ -50,13 +50,13 @@ func (m made) failed() bool {
 // look lists what the server has of this POST: images of the user's with its name and
 // fields that were registered since it began, and that nobody knows of.
 func (d *delivery) look(ctx context.Context) (made, error) {
-	images, date, err := d.client.listDetail(ctx, url.Values{"name": {d.op.fields["name"]}})
+	list, date, err := d.client.listDetail(ctx, url.Values{"name": {d.op.fields["name"]}}, "")
 	if err != nil {
 		return made{}, err
 	}
 	since := d.since(date)
 	var m made
-	for _, img := range images {
+	for _, img := range list.Images {
 		switch {
 		case img.CreatedAt.Before(since) || !d.isNew(img):
 		case d.isStored(img):

@@ -139,6 +139,7 @@ func (t *records) present(id meta.ID) (*meta.Image, int64) {
 
 // show makes a committed change visible; t.mu is held.
 func (t *records) show(c *change) {
+	t.shows++
 	if c.next == nil {
 		delete(t.entries, c.id)
 		return

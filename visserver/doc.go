@@ -55,6 +55,8 @@
 // data are safe, and files are served with Content-Length, ETag and ranges
 // (unless Options.IgnoreRange asks for the original's way). Further:
 //
+//   - Lists have an ETag, and a client that has the list already is answered 304. The ETag
+//     changes with every change of a record and with each run of the server, not with reads.
 //   - A request with a Date that is missing, no time, or far off is refused with 403,
 //     unless Options.DateSkew is negative. The original takes any, for ever.
 //   - Locations are refused with 400 unless Options.Locations allows them, and http

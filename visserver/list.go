@@ -19,19 +19,28 @@ func (s *Server) list(w http.ResponseWriter, c call, view meta.View) error {
 	if err != nil {
 		return err
 	}
+	e := setEncoding(w, c.Request)
+	tag := s.stateTag(c, q, e, s.records.state()) // of a state that the list has, or one before
+	if isKnown(c.Request, tag) {
+		w.Header().Set("ETag", tag)
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
 	images := slices.DeleteFunc(s.records.all(), func(img *meta.Image) bool {
 		return !visible(img, c.user) || !q.matches(img)
 	})
 	if len(images) == 0 {
 		return refuse(http.StatusNotFound, "No public images found with given parameters.")
 	}
-	writeImages(w, c, q.sorted(images), view)
+	if tag != "" {
+		w.Header().Set("ETag", tag)
+	}
+	writeImages(w, e, q.sorted(images), view)
 	return nil
 }
 
 // writeImages streams a list: it may be long.
-func writeImages(w http.ResponseWriter, c call, images []*meta.Image, view meta.View) {
-	e := setEncoding(w, c.Request)
+func writeImages(w http.ResponseWriter, e *encoding, images []*meta.Image, view meta.View) {
 	// A bufio.Writer keeps its first error: the client has gone, and the rest is for nobody.
 	out := bufio.NewWriterSize(w, 64<<10)
 	buf := []byte(e.images.open)

@@ -29,6 +29,7 @@ type records struct {
 
 	mu      sync.RWMutex // never held during I/O
 	entries map[meta.ID]*entry
+	shows   uint64 // counts what changed what users see, but for reads
 }
 
 // entry is one record and what is known of it in memory only.
@@ -121,6 +122,14 @@ func (t *records) get(id meta.ID) (*meta.Image, bool) {
 	return e.shown(), true
 }
 
+// state is another after whatever changes what users see, but for the number and time of
+// reads.
+func (t *records) state() uint64 {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.shows
+}
+
 // all returns every image as users see it, in no order.
 func (t *records) all() []*meta.Image {
 	t.mu.RLock()
@@ -154,10 +163,12 @@ func (t *records) claim(id meta.ID, as claim) (release func(), ok bool) {
 		return nil, false
 	}
 	e.claim = as
+	t.shows++ // an upload shows
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		e.claim = unclaimed
+		t.shows++
 	}, true
 }
 

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/visorfs/visorfs/meta"
 )
 
@@ -76,6 +78,7 @@ type Server struct {
 	users       map[string]string
 	ignoreRange bool
 	url         string // without a slash at the end
+	run         string // names this run of the server
 	dateSkew    time.Duration
 	log         *slog.Logger
 	access      *slog.Logger
@@ -105,6 +108,7 @@ func New(options Options) (*Server, error) {
 		users:       maps.Clone(options.Users),
 		ignoreRange: options.IgnoreRange,
 		url:         strings.TrimRight(options.URL, "/"),
+		run:         uuid.NewString(),
 		dateSkew:    cmp.Or(options.DateSkew, defaultDateSkew),
 		log:         options.Logger,
 		access:      options.AccessLog,

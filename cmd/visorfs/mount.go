@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -289,15 +287,6 @@ func closeStores(o fs.Options) error {
 		spool = o.Spool.Close()
 	}
 	return errors.Join(disk, spool)
-}
-
-// boundHeap has garbage collected before it takes as much memory as the cache, of which
-// at most a quarter is in the heap. What GOMEMLIMIT says stays.
-func boundHeap(cached int64) {
-	const others = 32 << 20
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(cached/4 + others)
-	}
 }
 
 // graceful returns a context that ends after a while, or at a second signal.

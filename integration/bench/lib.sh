@@ -1,5 +1,5 @@
 # What the benchmark jobs share: setting up and cleaning up, timing, and writing results.
-# Sourced by read and write, which say what they need: packages, tools (commands that load
+# Sourced by read, write and list, which say what they need: packages, tools (commands that load
 # what a measurement would else load from disk), versions (programs that facts names) and
 # settings. They have a server and peers of their own.
 # shellcheck shell=bash disable=SC2034,SC2154
@@ -75,7 +75,7 @@ install_programs() {
 		VISORFS=$BIN/visorfs
 	fi
 	VISORFS_HELP=$("$VISORFS" mount --help 2>&1)
-	if [ ! -x "$BIN/rclone" ]; then
+	if [[ " ${versions[*]} " == *" rclone "* ]] && [ ! -x "$BIN/rclone" ]; then
 		say "building rclone, which takes some minutes"
 		GOBIN=$BIN GOFLAGS=-trimpath nice -n 19 go install github.com/rclone/rclone@v1.76.0 2>"$RUN/rclone.log" ||
 			say "no rclone: $(tail -n 1 "$RUN/rclone.log")"

@@ -6,6 +6,8 @@
 //	probe first FILE           print the microseconds of open, pread of 4 KiB, close
 //	probe firsthttp URL        the same with a request for a range, on a new connection
 //	probe rand [flags] URL     read at random with requests for ranges; print IOPS, p50 and p99
+//	probe fill [flags] URL IMAGES  register images without data at a VIS server
+//	probe browse DIR           look at every file as file managers do; print their number
 package main
 
 import (
@@ -16,9 +18,10 @@ import (
 func main() {
 	commands := map[string]func([]string) error{
 		"make": makeFile, "tree": makeTree, "first": firstRead, "firsthttp": firstRequest, "rand": randomRequests,
+		"fill": fill, "browse": browse,
 	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: probe make|tree|first|firsthttp|rand ARGUMENT...")
+		fmt.Fprintln(os.Stderr, "usage: probe make|tree|first|firsthttp|rand|fill|browse ARGUMENT...")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
