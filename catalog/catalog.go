@@ -30,7 +30,7 @@ type Catalog struct {
 	images   map[meta.ID]*meta.Image // of the last listing, with the local changes since
 	fetched  time.Time               // when that listing was asked for; zero before the first
 	etag     string                  // of that listing, if images is what it had and nothing else; "" for unknown
-	tree     *Tree                   // of images; nil when they have changed
+	tree     *Tree                   // of images; nil when it must be built anew
 	failed   error                   // of the last listing
 	failAt   time.Time
 	listing  bool             // one is under way
@@ -106,17 +106,6 @@ func (c *Catalog) Tree(ctx context.Context) (*Tree, error) {
 	}
 }
 
-// Latest returns the tree as it is known, however old, or nil. It asks nobody, and is no
-// use of the catalog.
-func (c *Catalog) Latest() *Tree {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.images == nil {
-		return nil
-	}
-	return c.build()
-}
-
 // listing is a tree and the time when it was asked for.
 type listing struct {
 	tree       *Tree
@@ -150,14 +139,28 @@ func (c *Catalog) Fresh(tree *Tree) time.Duration {
 	return max(0, c.ttl-time.Since(c.fetched))
 }
 
+// Known returns the tree of what is known now, and how long that is still good: not at
+// all if it is older than the time to live. It never waits for the server. The tree is nil
+// before the first listing.
+func (c *Catalog) Known() (tree *Tree, fresh time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.images == nil {
+		return nil, 0
+	}
+	return c.build(), max(0, c.ttl-time.Since(c.fetched))
+}
+
 // Put makes images that this mount registered or changed visible at once, in one step.
 func (c *Catalog) Put(images ...*meta.Image) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var changes []localChange
 	for _, img := range images {
 		delete(c.hidden, img.ID)
-		c.apply(localChange{img.ID, img})
+		changes = append(changes, localChange{img.ID, img})
 	}
+	c.apply(changes...)
 }
 
 // Announce is Put of an image that was changed in a way that is none of a file's own,
@@ -230,25 +233,43 @@ func (c *Catalog) Replace(old meta.ID, img *meta.Image) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.hidden[old] = true
-	c.apply(localChange{old, nil})
-	c.apply(localChange{img.ID, img})
+	c.apply(localChange{old, nil}, localChange{img.ID, img})
 }
 
-// apply makes a change of what is known. The caller holds mu.
-func (c *Catalog) apply(ch localChange) {
+// apply makes changes of what is known. The caller holds mu.
+func (c *Catalog) apply(changes ...localChange) {
 	c.etag = ""
 	if c.listing {
-		c.changes = append(c.changes, ch)
+		c.changes = append(c.changes, changes...)
 	}
 	if c.images == nil {
 		return // the first listing will tell
 	}
-	before := c.images[ch.id]
-	ch.applyTo(c.images)
-	if before != nil && (ch.img == nil || ch.img.Name != before.Name) && IsPath(before.Name) {
-		c.linger(parent(before.Name))
+	var left []string // directories that an image went from
+	for _, ch := range changes {
+		before := c.images[ch.id]
+		ch.applyTo(c.images)
+		c.edit(func(e *edit) bool { return e.change(before, ch.img) })
+		if before != nil && (ch.img == nil || ch.img.Name != before.Name) && IsPath(before.Name) {
+			left = append(left, parent(before.Name))
+		}
 	}
-	c.tree = nil
+	c.linger(left...)
+}
+
+// edit changes the tree of what is known, which now is otherwise. Where that would touch
+// more than an edit can tell, the tree is built anew when it is asked for. The caller
+// holds mu.
+func (c *Catalog) edit(change func(*edit) bool) {
+	if c.tree == nil {
+		return
+	}
+	e := c.tree.edit()
+	if !change(e) || slices.ContainsFunc(e.laidBare, c.dirs.isEmptiedWithin) {
+		c.tree = nil
+		return
+	}
+	c.tree = e.tree
 }
 
 func (ch localChange) applyTo(images map[meta.ID]*meta.Image) {
@@ -275,8 +296,7 @@ func (c *Catalog) current() (*Tree, error, bool) {
 // build returns the tree of what is known. The caller holds mu.
 func (c *Catalog) build() *Tree {
 	if c.tree == nil {
-		c.tree = NewTree(slices.Collect(maps.Values(c.images)), c.dirs.listed()...)
-		c.dirs.addTo(c.tree)
+		c.tree = c.dirs.addTo(NewTree(slices.Collect(maps.Values(c.images)), c.dirs.listed()...))
 	}
 	return c.tree
 }
@@ -319,9 +339,6 @@ func (c *Catalog) land(list visclient.List) (*Tree, []Change) {
 	c.expire()
 	expired := c.expired
 	c.expired = nil
-	if len(changed)+len(expired) > 0 {
-		c.tree = nil
-	}
 	if was == nil {
 		return c.build(), nil
 	}
@@ -339,8 +356,29 @@ func (c *Catalog) install(list visclient.List) []meta.ID {
 		ch.applyTo(images)
 	}
 	c.hide(images)
+	before := c.images
 	c.images = images
+	c.amend(before, changed)
 	return changed
+}
+
+// amend changes the tree for images that others changed: one by one where they are few.
+// The caller holds mu.
+func (c *Catalog) amend(before map[meta.ID]*meta.Image, changed []meta.ID) {
+	const few = 64
+	if len(changed) > max(few, len(before)/8) {
+		c.tree = nil
+	}
+	for _, id := range changed {
+		if c.tree == nil {
+			return
+		}
+		was, is := before[id], c.images[id]
+		c.edit(func(e *edit) bool { return e.change(was, is) })
+		if was != nil && IsPath(was.Name) {
+			c.tidy(parent(was.Name))
+		}
+	}
 }
 
 // reuse returns the images of a listing, those that have not changed as they are known

@@ -12,6 +12,10 @@
 //   - a name that cannot be a path is shown in the root, percent-encoded, with
 //     such a suffix.
 //
+// [NewTree] alone says who gets which path. An [edit] makes a changed tree from another one
+// at a cost that hardly grows with it, where it is settled that no other image has to move,
+// and it is then the tree that NewTree would make.
+//
 // A [Catalog] holds the current tree. It asks the server for a listing when the
 // tree is older than its time to live, once for all who ask at that moment. While it is
 // in use it does so in the background a little before, so that nobody waits, and it tells

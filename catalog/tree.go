@@ -1,28 +1,38 @@
 package catalog
 
 import (
-	"maps"
 	"path"
-	"slices"
 	"strings"
+
+	"github.com/tidwall/btree"
 
 	"github.com/visorfs/visorfs/meta"
 )
 
-// Tree is one listing as directories and files. It is immutable.
+// Tree is one listing as directories and files. It is immutable: an [edit] makes another
+// from it, and the two share what is the same.
 type Tree struct {
-	dirs  map[string]*Dir
-	files map[meta.ID]*File
-	bytes int64
+	root   *Dir
+	files  *btree.Map[meta.ID, *File]
+	claims *btree.BTreeG[claim]
+	bytes  int64
 }
 
-// Dir is a directory.
+// Dir is a directory of a tree, as immutable as that.
 type Dir struct {
 	Path    string // "" for the root
 	Emptied bool   // by this mount, and not to be listed: see [Catalog]
 
-	dirs  map[string]*Dir  // by name
-	files map[string]*File // by name
+	pinned  bool                      // it is there also without an image
+	entries *btree.Map[string, entry] // what it lists, by name
+	emptied *btree.Map[string, *Dir]  // directories in it that are Emptied, by name; nil for none
+	edit    uint64                    // the one that made it, and may still change it
+}
+
+// entry is a file or a directory; the other is nil.
+type entry struct {
+	file *File
+	dir  *Dir
 }
 
 // File is an image with a path.
@@ -31,37 +41,23 @@ type File struct {
 	Path  string
 }
 
-// NewTree gives each image its path. Directories at dirs exist also without one.
-func NewTree(images []*meta.Image, dirs ...string) *Tree {
-	t := &Tree{
-		dirs:  map[string]*Dir{"": newDir("")},
-		files: make(map[meta.ID]*File, len(images)),
-	}
-	images = slices.Clone(images)
-	slices.SortFunc(images, older)
-	for _, img := range images {
-		t.bytes += img.Size
-		if IsPath(img.Name) {
-			t.makeDir(parent(img.Name))
-		}
-	}
-	for _, p := range dirs {
-		t.makeDir(p)
-	}
-	var aside []*meta.Image
-	for _, img := range images {
-		if !IsPath(img.Name) || !t.place(img, img.Name) {
-			aside = append(aside, img)
-		}
-	}
-	for _, img := range aside {
-		t.placeAside(img)
-	}
-	return t
+// isAside reports whether something else has the path that is the image's name.
+func (f *File) isAside() bool { return f.Path != f.Image.Name }
+
+// claim is that an image which moved aside would rather have a path.
+type claim struct {
+	path  string
+	image *meta.Image // nil comes before all others
 }
 
-func newDir(path string) *Dir {
-	return &Dir{Path: path, dirs: make(map[string]*Dir), files: make(map[string]*File)}
+func (a claim) less(b claim) bool {
+	switch {
+	case a.path != b.path:
+		return a.path < b.path
+	case a.image == nil || b.image == nil:
+		return a.image == nil && b.image != nil
+	}
+	return older(a.image, b.image) < 0
 }
 
 func parent(p string) string {
@@ -69,103 +65,103 @@ func parent(p string) string {
 	return strings.TrimSuffix(dir, "/")
 }
 
-func (t *Tree) makeDir(p string) *Dir {
-	if d, ok := t.dirs[p]; ok {
-		return d
+// Dir returns the directory at a path ("" is the root), or nil.
+func (t *Tree) Dir(path string) *Dir {
+	d := t.root
+	for name, rest, more := "", path, path != ""; more && d != nil; {
+		name, rest, more = strings.Cut(rest, "/")
+		d = d.Sub(name)
 	}
-	d := newDir(p)
-	t.dirs[p] = d
-	t.makeDir(parent(p)).dirs[path.Base(p)] = d
 	return d
 }
 
-// place puts an image at a path, unless something is there.
-func (t *Tree) place(img *meta.Image, p string) bool {
-	d, name := t.dirs[parent(p)], path.Base(p)
-	if d.dirs[name] != nil || d.files[name] != nil {
-		return false
-	}
-	f := &File{Image: img, Path: p}
-	d.files[name] = f
-	t.files[img.ID] = f
-	return true
-}
-
-func (t *Tree) placeAside(img *meta.Image) {
-	plain := img.Name
-	if !IsPath(plain) {
-		plain = flat(plain)
-	}
-	for p := range asides(plain, img.ID) {
-		if t.place(img, p) {
-			return
-		}
-	}
-}
-
-// Dir returns the directory at a path ("" is the root), or nil.
-func (t *Tree) Dir(path string) *Dir { return t.dirs[path] }
-
 // File returns the image of an id, or nil.
-func (t *Tree) File(id meta.ID) *File { return t.files[id] }
+func (t *Tree) File(id meta.ID) *File {
+	f, _ := t.files.Get(id)
+	return f
+}
 
 // Prior returns an image that keeps a path although another image gets it as its name,
 // and one that has it now goes: the oldest of a name does. It is nil if there is none.
 func (t *Tree) Prior(name string, img *meta.Image, going meta.ID) *File {
-	d := t.dirs[parent(name)]
-	if d == nil {
-		return nil
+	isPrior := func(other *meta.Image) bool {
+		return other.Name == name && other.ID != going && older(other, img) < 0
 	}
-	for _, f := range d.files {
-		if f.Image.Name == name && f.Image.ID != going && older(f.Image, img) < 0 {
+	if d := t.Dir(parent(name)); d != nil {
+		if f := d.File(path.Base(name)); f != nil && isPrior(f.Image) {
 			return f
+		}
+	}
+	for claimant := range t.claimants(name) {
+		if isPrior(claimant) {
+			return t.File(claimant.ID)
 		}
 	}
 	return nil
 }
 
+// claimants returns the images that would rather have a path, the oldest first.
+func (t *Tree) claimants(p string) func(yield func(*meta.Image) bool) {
+	return func(yield func(*meta.Image) bool) {
+		t.claims.Ascend(claim{path: p}, func(c claim) bool { return c.path == p && yield(c.image) })
+	}
+}
+
+// isClaimed reports whether an image would move to a path if that were free.
+func (t *Tree) isClaimed(p string) bool {
+	for range t.claimants(p) {
+		return true
+	}
+	return false
+}
+
 // Len is the number of images.
-func (t *Tree) Len() int { return len(t.files) }
+func (t *Tree) Len() int { return t.files.Len() }
 
 // Bytes is the sum of the images' sizes.
 func (t *Tree) Bytes() int64 { return t.bytes }
 
 // File returns the image that has a name in the directory, or nil.
-func (d *Dir) File(name string) *File { return d.files[name] }
+func (d *Dir) File(name string) *File {
+	e, _ := d.entries.Get(name)
+	return e.file
+}
 
 // Sub returns the directory that has a name in this one, or nil. It may be Emptied.
-func (d *Dir) Sub(name string) *Dir { return d.dirs[name] }
+func (d *Dir) Sub(name string) *Dir {
+	if e, ok := d.entries.Get(name); ok || d.emptied == nil {
+		return e.dir
+	}
+	sub, _ := d.emptied.Get(name)
+	return sub
+}
+
+// Len is the number of entries that the directory lists.
+func (d *Dir) Len() int { return d.entries.Len() }
+
+// At returns an entry by its place in alphabetical order, from 0 to Len()-1: a file, or a
+// directory and no file.
+func (d *Dir) At(i int) (name string, f *File, sub *Dir) {
+	name, e, _ := d.entries.GetAt(i)
+	return name, e.file, e.dir
+}
 
 // Names lists a directory's entries in alphabetical order.
-func (d *Dir) Names() []string {
-	names := slices.AppendSeq(make([]string, 0, len(d.dirs)+len(d.files)), maps.Keys(d.files))
-	for name, sub := range d.dirs {
-		if !sub.Emptied {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
+func (d *Dir) Names() []string { return d.entries.Keys() }
 
 // Empty reports whether a directory lists nothing.
-func (d *Dir) Empty() bool {
-	for _, sub := range d.dirs {
-		if !sub.Emptied {
-			return false
-		}
-	}
-	return len(d.files) == 0
-}
+func (d *Dir) Empty() bool { return d.entries.Len() == 0 }
 
 // All returns the images in a directory and below.
 func (d *Dir) All() []*meta.Image {
 	var all []*meta.Image
-	for _, f := range d.files {
-		all = append(all, f.Image)
-	}
-	for _, sub := range d.dirs {
-		all = append(all, sub.All()...)
-	}
+	d.entries.Scan(func(_ string, e entry) bool {
+		if e.file != nil {
+			all = append(all, e.file.Image)
+		} else {
+			all = append(all, e.dir.All()...)
+		}
+		return true
+	})
 	return all
 }

@@ -2,9 +2,7 @@ package fs
 
 import (
 	"context"
-	"maps"
 	"path"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +12,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/visorfs/visorfs/catalog"
+	"github.com/visorfs/visorfs/meta"
 )
 
 // dirNode is a directory: a path that images' names begin with, or that mkdir made.
@@ -67,6 +66,12 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	if dir == nil {
 		return nil, d.vol.missing(out, fresh)
 	}
+	return d.enter(ctx, dir, name, fresh, out)
+}
+
+// enter answers a lookup with what a directory of the catalog has under a name. The
+// kernel may keep that for some time.
+func (d *dirNode) enter(ctx context.Context, dir *catalog.Dir, name string, fresh time.Duration, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
 	out.SetAttrTimeout(fresh)
 	if f := dir.File(name); f != nil {
 		out.SetEntryTimeout(fresh)
@@ -74,8 +79,7 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 			out.SetEntryTimeout(min(fresh, localTTL))
 		}
 		d.vol.fillImage(&out.Attr, f.Image)
-		n := &imageNode{vol: d.vol, id: f.Image.ID}
-		return d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG, Ino: imageIno(f.Image.ID)}), 0
+		return d.file(ctx, name, f.Image.ID), 0
 	}
 	if sub := dir.Sub(name); sub != nil {
 		out.SetEntryTimeout(fresh)
@@ -97,6 +101,15 @@ func (v *volume) missing(out *fuse.EntryOut, fresh time.Duration) syscall.Errno 
 		out.SetEntryTimeout(time.Nanosecond)
 	}
 	return syscall.ENOENT
+}
+
+// file returns the node of an image in this directory.
+func (d *dirNode) file(ctx context.Context, name string, id meta.ID) *gofuse.Inode {
+	attr := gofuse.StableAttr{Mode: fuse.S_IFREG, Ino: imageIno(id)}
+	if child := d.GetChild(name); child != nil && child.StableAttr().Ino == attr.Ino {
+		return child
+	}
+	return d.NewInode(ctx, &imageNode{vol: d.vol, id: id}, attr)
 }
 
 // known returns the node of a directory in this one, if the kernel knows it.
@@ -125,51 +138,6 @@ func (d *dirNode) inoOf(name string) uint64 {
 		return n.StableAttr().Ino
 	}
 	return d.vol.dirIno(d.child(name))
-}
-
-var _ = (gofuse.NodeReaddirer)((*dirNode)(nil))
-
-func (d *dirNode) Readdir(ctx context.Context) (gofuse.DirStream, syscall.Errno) {
-	req := begin(ctx)
-	defer req.done()
-	tree, err := d.vol.catalog.Tree(req)
-	if err != nil {
-		return nil, d.vol.errno("readdir", d.path(), "", err)
-	}
-	here := tree.Dir(d.path())
-	if here == nil {
-		return nil, syscall.ENOENT
-	}
-	return gofuse.NewListDirStream(d.entries(here)), 0
-}
-
-func (d *dirNode) entries(here *catalog.Dir) []fuse.DirEntry {
-	drafts := d.vol.draftsIn(here.Path)
-	var entries []fuse.DirEntry
-	for _, name := range here.Names() {
-		switch {
-		case drafts[name] != nil: // comes below
-		case here.File(name) != nil:
-			entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFREG, Ino: imageIno(here.File(name).Image.ID)})
-		default:
-			entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFDIR, Ino: d.inoOf(name)})
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(drafts)) {
-		entries = append(entries, fuse.DirEntry{Name: name, Mode: fuse.S_IFREG, Ino: drafts[name].StableAttr().Ino})
-	}
-	return entries
-}
-
-// drafts returns the files in a directory that are being written.
-func (v *volume) draftsIn(dir string) map[string]*imageNode {
-	here := make(map[string]*imageNode)
-	for p, n := range v.writing() {
-		if parentOf(p) == dir {
-			here[path.Base(p)] = n
-		}
-	}
-	return here
 }
 
 var _ = (gofuse.NodeStatfser)((*dirNode)(nil))

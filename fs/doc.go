@@ -48,7 +48,8 @@
 //
 // # Locks
 //
-// In the order they may be taken: draft.turn (held across I/O, waiting for it ends
+// In the order they may be taken: dirHandle.mu (held across a listing, by the one that reads
+// through the handle), draft.turn (held across I/O, waiting for it ends
 // with the request), readHandle.mu (held while an image is opened), imageNode.mu,
 // draft.mu, content.mu (held for reading across I/O), volume.mu, the catalog's. All others
 // are held for moments only.

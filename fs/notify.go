@@ -111,7 +111,7 @@ func (n *notifier) close() {
 // would hold up everything else that is to be told; and if this program were killed
 // then, it could not end before that request, which it had to answer.
 func (n *notifier) tell(root *dirNode, what news) bool {
-	tree := n.vol.catalog.Latest()
+	tree, _ := n.vol.catalog.Known()
 	current := what.anew || tree != nil && tree.At(what.Path).Is(what.Is)
 	dir, name := root.find(parentOf(what.Path)), path.Base(what.Path)
 	if !current || dir == nil || n.vol.drafted(what.Path) != nil {

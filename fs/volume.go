@@ -1,7 +1,6 @@
 package fs
 
 import (
-	"hash/fnv"
 	"log/slog"
 	"path"
 	"strconv"
@@ -169,8 +168,16 @@ func (v *volume) dirIno(path string) uint64 {
 }
 
 func hashIno(kind, key string) uint64 {
-	const rootIno = 1
-	h := fnv.New64a()
-	h.Write([]byte(kind + "\x00" + key))
-	return max(h.Sum64()&^(1<<63), rootIno+1)
+	const (
+		rootIno = 1
+		offset  = 14695981039346656037 // FNV-1a, as of hash/fnv, which would copy the strings
+		prime   = 1099511628211
+	)
+	h := uint64(offset)
+	for _, text := range []string{kind, "\x00", key} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * prime
+		}
+	}
+	return max(h&^(1<<63), rootIno+1)
 }

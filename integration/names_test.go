@@ -28,10 +28,28 @@ func TestEveryImageIsReachableByExactlyOnePath(t *testing.T) {
 		data := random(uint64(130+i), 100+i)
 		contents[s.post(name, data, nil)] = string(data)
 	}
-	found := make(map[string]string) // path by id
+	found := wantOnePathEach(t, s, m)
+	for id, path := range found {
+		wantContent(t, path, []byte(contents[id]))
+	}
+	wantContent(t, m.path("debian/12/base.iso"), []byte(contents[s.only("debian/12/base.iso").text("_id")]))
+	wantContent(t, m.path("two words.iso"), []byte(contents[s.only("two words.iso").text("_id")]))
+}
+
+// wantOnePathEach demands that each image of the server is one file of the mount, and that
+// what a directory lists is what is found by its path. It returns the paths by id.
+func wantOnePathEach(t *testing.T, s *server, m *mount) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
 	err := filepath.WalkDir(m.dir, func(path string, d iofs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
+		}
+		if info, err := os.Lstat(path); err != nil || info.Mode().Type() != d.Type() {
+			t.Errorf("%q is listed as %v, and looked up it is %v, %v", path, d.Type(), info, err)
+		}
+		if d.IsDir() {
+			return nil
 		}
 		buf := make([]byte, 36)
 		n, err := unix.Getxattr(path, "user.visor._id", buf)
@@ -40,22 +58,24 @@ func TestEveryImageIsReachableByExactlyOnePath(t *testing.T) {
 		}
 		id := string(buf[:n])
 		if found[id] != "" {
-			t.Errorf("%s is %s as well as %s", id, path, found[id])
+			t.Errorf("%s is %q as well as %q", id, path, found[id])
 		}
 		found[id] = path
-		wantContent(t, path, []byte(contents[id]))
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, img := range s.images() {
+	all := s.images()
+	for _, img := range all {
 		if found[img.text("_id")] == "" {
 			t.Errorf("the image named %q has no path", img.text("name"))
 		}
 	}
-	wantContent(t, m.path("debian/12/base.iso"), []byte(contents[s.only("debian/12/base.iso").text("_id")]))
-	wantContent(t, m.path("two words.iso"), []byte(contents[s.only("two words.iso").text("_id")]))
+	if len(found) != len(all) {
+		t.Errorf("%d files, %d images", len(found), len(all))
+	}
+	return found
 }
 
 func TestImagesOfOneNameAreToldApartByTheirIds(t *testing.T) {
