@@ -69,7 +69,7 @@ func heapInUse() int64 {
 // filled returns a catalog that has listed images.
 func filled(images []*meta.Image) *catalog.Catalog {
 	c := catalog.New(nil, time.Hour)
-	c.List(images)
+	c.Land(images)
 	return c
 }
 
@@ -91,7 +91,7 @@ func BenchmarkRemove(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			if i%len(images) == 0 {
 				b.StopTimer()
-				c.List(images)
+				c.Land(images)
 				_, _ = c.Tree(b.Context()) // it is known
 				b.StartTimer()
 			}

@@ -19,7 +19,8 @@ const afterFailure = 300 * time.Millisecond
 
 // Catalog is the current tree of a repository. It is safe for concurrent use.
 type Catalog struct {
-	fetch  fetchFunc // the server's listing
+	client *visclient.Client // for what is beyond the listing
+	fetch  fetchFunc
 	ttl    time.Duration
 	watch  func([]Change)  // nil for nobody
 	life   context.Context // of listings; Close ends it
@@ -41,6 +42,7 @@ type Catalog struct {
 	dirs     localDirs
 	expired  []string // directories that went without a listing, since the last
 	refresh  refresh
+	beyond   *beyond
 }
 
 // localChange is what this mount did to an image: a nil image was deleted.
@@ -52,7 +54,7 @@ type localChange struct {
 // New returns a catalog of the images that a client's user may see. A listing is
 // good for ttl. Close it.
 func New(client *visclient.Client, ttl time.Duration) *Catalog {
-	return newCatalog(ttl, func(ctx context.Context, etag string) (visclient.List, error) {
+	return newCatalog(client, ttl, func(ctx context.Context, etag string) (visclient.List, error) {
 		return client.GetImagesDetailSince(ctx, nil, etag)
 	})
 }
@@ -60,13 +62,14 @@ func New(client *visclient.Client, ttl time.Duration) *Catalog {
 // fetchFunc asks for the listing, unless that is still the one of an ETag.
 type fetchFunc func(ctx context.Context, etag string) (visclient.List, error)
 
-func newCatalog(ttl time.Duration, fetch fetchFunc) *Catalog {
+func newCatalog(client *visclient.Client, ttl time.Duration, fetch fetchFunc) *Catalog {
 	c := &Catalog{
-		fetch: fetch, ttl: ttl,
+		client: client, fetch: fetch, ttl: ttl,
 		hidden:   make(map[meta.ID]bool),
 		expected: make(map[string]int),
 		steady:   make(map[meta.ID]int),
 		dirs:     newLocalDirs(),
+		beyond:   newBeyond(),
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	return c
@@ -238,6 +241,18 @@ func (c *Catalog) Replace(old meta.ID, img *meta.Image) {
 
 // apply makes changes of what is known. The caller holds mu.
 func (c *Catalog) apply(changes ...localChange) {
+	var listed []localChange
+	for _, ch := range changes {
+		if !c.isUnlisted(ch) {
+			listed = append(listed, ch)
+		}
+		c.note(ch)
+	}
+	c.show(listed...)
+}
+
+// show makes changes in the tree. The caller holds mu.
+func (c *Catalog) show(changes ...localChange) {
 	c.etag = ""
 	if c.listing {
 		c.changes = append(c.changes, changes...)

@@ -20,9 +20,11 @@ import (
 // repo is a repository, its server, and what the server is told to do with lists.
 type repo struct {
 	client    *visclient.Client
-	lists     atomic.Int32 // asked for
-	unchanged atomic.Int32 // lists that were not sent again
-	status    atomic.Int32 // to answer lists with; 0 for the list
+	alice     *visclient.Client // another user's
+	lists     atomic.Int32      // asked for
+	heads     atomic.Int32      // likewise
+	unchanged atomic.Int32      // lists that were not sent again
+	status    atomic.Int32      // to answer lists with; 0 for the list
 
 	mu    sync.Mutex
 	after chan struct{} // if not nil, a list that was made waits for it before it is sent
@@ -31,7 +33,7 @@ type repo struct {
 
 func start(t *testing.T) *repo {
 	t.Helper()
-	vis, err := visserver.New(visserver.Options{Dir: t.TempDir(), Users: map[string]string{"foo": "bar"}})
+	vis, err := visserver.New(visserver.Options{Dir: t.TempDir(), Users: map[string]string{"foo": "bar", "alice": "wonder"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +44,9 @@ func start(t *testing.T) *repo {
 			r.list(vis, w, q)
 			return
 		}
+		if q.Method == http.MethodHead {
+			r.heads.Add(1)
+		}
 		vis.ServeHTTP(w, q)
 	}))
 	t.Cleanup(func() {
@@ -50,11 +55,18 @@ func start(t *testing.T) *repo {
 			t.Error(err)
 		}
 	})
-	r.client, err = visclient.New(visclient.Options{URL: s.URL, AccessKey: "foo", SecretKey: "bar"})
+	r.client = dial(t, s.URL, "foo", "bar")
+	r.alice = dial(t, s.URL, "alice", "wonder")
+	return r
+}
+
+func dial(t *testing.T, url, accessKey, secretKey string) *visclient.Client {
+	t.Helper()
+	c, err := visclient.New(visclient.Options{URL: url, AccessKey: accessKey, SecretKey: secretKey})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r
+	return c
 }
 
 // catalog returns a catalog that the test's end closes.
@@ -106,7 +118,12 @@ func (r *repo) delay(t *testing.T) (made <-chan struct{}, release func()) {
 
 func (r *repo) post(t *testing.T, name string) *meta.Image {
 	t.Helper()
-	img, err := r.client.PostImage(t.Context(), meta.Fields{"name": name, "architecture": "x86_64"}, nil)
+	return postAs(t, r.client, name)
+}
+
+func postAs(t *testing.T, client *visclient.Client, name string) *meta.Image {
+	t.Helper()
+	img, err := client.PostImage(t.Context(), meta.Fields{"name": name, "architecture": "x86_64", "format": "iso"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,13 @@
 // during several steps ([Catalog.Steady]) does not show what lies between. Where the server
 // gives lists an ETag, one that did not change is not sent again.
 //
+// The catalog also knows images beyond its listing: those that were asked for by their
+// ids ([Catalog.Find]), and the server's answers to queries ([Catalog.List], [Catalog.Lookup]),
+// each as a [Flat] directory. They are as fresh as the listing, asked for once for all who wait,
+// and bounded in number. What this mount deletes is taken out of the answers; after any
+// other change of an image only the server can tell whether it belongs to an answer, so that is asked
+// for anew. What an answer says that the tree cannot know yet goes into the tree.
+//
 // Directories without an image live in the catalog alone: those of [Catalog.Mkdir], and
 // those that [Catalog.Hold] keeps for files which are not registered yet. A directory
 // goes with its last image. One that went through a local change is not listed any more,

@@ -171,7 +171,7 @@ func (u *user) actions() map[string]func(*rapid.T) {
 			for _, img := range u.images {
 				images = append(images, img)
 			}
-			c.List(images)
+			c.Land(images)
 		},
 		"wait": func(*rapid.T) { c.LetTimePass(4 * time.Second) },
 		"":     u.check,
@@ -196,7 +196,7 @@ func TestTreeThatIsChangedIsTheOneThatWouldBeBuilt(t *testing.T) {
 	kept, all := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		u := &user{catalog: catalog.New(nil, time.Hour), images: make(map[meta.ID]*meta.Image)}
-		u.catalog.List(nil)
+		u.catalog.Land(nil)
 		t.Repeat(u.actions())
 		for i, tree := range u.seen {
 			if tree.Dump() != u.dumps[i] {

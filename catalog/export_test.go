@@ -14,14 +14,14 @@ import (
 
 // Fetching returns a catalog of what a function lists, without ETags.
 func Fetching(ttl time.Duration, fetch func(context.Context) ([]*meta.Image, error)) *Catalog {
-	return newCatalog(ttl, func(ctx context.Context, _ string) (visclient.List, error) {
+	return newCatalog(nil, ttl, func(ctx context.Context, _ string) (visclient.List, error) {
 		images, err := fetch(ctx)
 		return visclient.List{Images: images}, err
 	})
 }
 
-// List tells the catalog what a server lists.
-func (c *Catalog) List(images []*meta.Image) {
+// Land tells the catalog what a server lists.
+func (c *Catalog) Land(images []*meta.Image) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.land(visclient.List{Images: images})

@@ -37,8 +37,9 @@ type entry struct {
 
 // File is an image with a path.
 type File struct {
-	Image *meta.Image
-	Path  string
+	Image    *meta.Image
+	Path     string
+	Unlisted bool // it is in no listing, and so in no [Tree]: the path is that of its id
 }
 
 // isAside reports whether something else has the path that is the image's name.

@@ -50,6 +50,9 @@ func (d *dirNode) child(name string) string { return path.Join(d.path(), name) }
 var _ = (gofuse.NodeLookuper)((*dirNode)(nil))
 
 func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	if n := d.lookupSpecial(ctx, name, out); n != nil {
+		return n, 0
+	}
 	req := begin(ctx)
 	defer req.done()
 	here := d.path()

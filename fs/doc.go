@@ -2,13 +2,22 @@
 //
 // # Nodes
 //
-// There are two kinds of nodes. A [dirNode] is a directory of the catalog's tree; an
+// There are two kinds of nodes, apart from the special directories. A [dirNode] is a directory of the catalog's tree; an
 // [imageNode] is an image, or a file that will become one. Their FUSE methods
 // translate: decode the request, call one method of a lower room (catalog, cache,
 // visclient), map the error, encode the reply. What exists under which name is the
 // catalog's word alone; an imageNode remembers its id, a dirNode nothing: its path is
 // where it hangs in the tree of nodes, and goes with it when it or one above is renamed.
 // An image's inode number is a hash of its id, so it is the same after a remount.
+//
+// # Special directories
+//
+// The root leads to two directories that it does not list: an [idDir] to images by their
+// ids, and a [queriesDir] to a [queryDir] for each query. They lead to the same imageNodes as
+// the paths do, by their inode numbers, so everything works there that works on images;
+// they ask the catalog, which knows images beyond its listing, and answers of the server.
+// An image that is written through them is written at its path in the tree, where
+// all its writers meet; one without such a path is not.
 //
 // # Writing
 //

@@ -41,6 +41,8 @@ var errnos = []struct {
 	{errFailedImage, syscall.EIO},
 	{errPermission, syscall.EPERM},
 	{errNoOverwrite, syscall.EPERM},
+	{errUnlisted, syscall.EPERM},
+	{errSelectsAll, syscall.EPERM},
 	{errNamesakes, syscall.EEXIST},
 	{errUnsupported, syscall.EOPNOTSUPP},
 	{errOverwritten, syscall.EIO},

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"syscall"
 	"time"
@@ -42,16 +43,13 @@ func (n *imageNode) currentDraft() *draft {
 }
 
 // file returns the image and its path as the catalog has them. An image that is
-// not listed any more is errStale: this node outlived it.
+// not there any more is errStale: this node outlived it.
 func (n *imageNode) file(ctx context.Context) (*catalog.File, error) {
-	tree, err := n.vol.catalog.Tree(ctx)
-	if err != nil {
-		return nil, err
+	f, err := n.vol.catalog.File(ctx, n.imageID())
+	if errors.Is(err, catalog.ErrNoImage) {
+		return nil, errStale
 	}
-	if f := tree.File(n.imageID()); f != nil {
-		return f, nil
-	}
-	return nil, errStale
+	return f, err
 }
 
 // path is for log lines.
@@ -142,6 +140,9 @@ func (n *imageNode) setFields(ctx context.Context, fields meta.Fields) error {
 		return d.setFields(ctx, fields)
 	}
 	f, err := n.file(ctx)
+	if err == nil {
+		err = n.vol.checkOwner(f)
+	}
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,9 @@ func (d *dirNode) Rmdir(ctx context.Context, name string) syscall.Errno {
 	req := begin(ctx)
 	defer req.done()
 	p := d.child(name)
+	if isSpecial(p) {
+		return syscall.EPERM
+	}
 	return d.vol.errno("rmdir", p, "", d.vol.rmdir(req, p))
 }
 

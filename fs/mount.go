@@ -39,6 +39,7 @@ type Options struct {
 
 	NoOverwrite  bool // refuse to change the data of an image that has some
 	XattrRestore bool // accept attributes that only the server sets, and drop them
+	AllOwners    bool // change other users' images too, where the server does not care (the original one)
 
 	AllowOther bool // let other users in
 	ReadOnly   bool

@@ -29,13 +29,16 @@ func (d *dirNode) Rename(ctx context.Context, name string, newParent gofuse.Inod
 	defer req.done()
 	other, ok := newParent.(*dirNode)
 	if !ok {
-		return syscall.ENOTDIR
+		return syscall.EPERM // a special one
 	}
 	for _, dir := range []*dirNode{d, other} {
 		dir.busy.Add(1)
 		defer dir.busy.Add(-1)
 	}
 	from, to := d.child(name), other.child(newName)
+	if isSpecial(from) || isSpecial(to) {
+		return syscall.EPERM
+	}
 	return d.vol.errno("rename to /"+to, from, "", d.vol.rename(req, from, to, flags))
 }
 

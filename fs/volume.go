@@ -32,6 +32,7 @@ type volume struct {
 	architecture string
 	passthrough  bool
 	noOverwrite  bool // stored data are never replaced
+	allOwners    bool // other users' images may be changed, where the server lets one
 	restore      bool // attributes that only the server sets are accepted, and dropped
 	negativeTTL  time.Duration
 	notifier     *notifier
@@ -65,6 +66,7 @@ func newVolume(o Options) *volume {
 		architecture: o.Architecture,
 		passthrough:  !o.NoPassthrough,
 		noOverwrite:  o.NoOverwrite,
+		allOwners:    o.AllOwners,
 		restore:      o.XattrRestore,
 		spool:        o.Spool,
 		owner:        fuse.Owner{Uid: o.UID, Gid: o.GID},

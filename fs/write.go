@@ -94,6 +94,9 @@ func (n *imageNode) joinDraft(ctx context.Context) (*draft, error) {
 // newDraft returns a draft of the image as it is stored.
 func (n *imageNode) newDraft(ctx context.Context) (*draft, error) {
 	f, err := n.file(ctx)
+	if err == nil {
+		f, err = n.vol.inTree(ctx, f)
+	}
 	if err != nil {
 		return nil, err
 	}

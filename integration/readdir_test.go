@@ -85,7 +85,7 @@ func sortedNames(entries []dirEntry) []string {
 }
 
 // postMany registers images without data, and returns their ids.
-func (s *server) postMany(names []string) map[string]string {
+func (s *server) postMany(names []string, extra map[string]string) map[string]string {
 	s.t.Helper()
 	var mu sync.Mutex
 	ids := make(map[string]string)
@@ -93,7 +93,7 @@ func (s *server) postMany(names []string) map[string]string {
 	for part := range slices.Chunk(names, len(names)/8+1) {
 		posts.Go(func() {
 			for _, name := range part {
-				id := s.post(name, nil, nil)
+				id := s.post(name, nil, extra)
 				mu.Lock()
 				ids[name] = id
 				mu.Unlock()
@@ -119,7 +119,7 @@ func TestDirectoryIsReadWholeWhileImagesComeAndGo(t *testing.T) {
 	stay := append(numberedNames("d/a-stays-", 1000), numberedNames("d/m-stays-", 1000)...)
 	here := append(numberedNames("d/b-goes-", 20), numberedNames("d/l-goes-", 20)...)
 	there := append(numberedNames("d/0-goes-", 20), numberedNames("d/z-goes-", 20)...)
-	ids := s.postMany(slices.Concat(stay, here, there))
+	ids := s.postMany(slices.Concat(stay, here, there), nil)
 	m := startMount(t, s.url) // whose listings are few: with the race detector each takes a second
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -208,7 +208,7 @@ func TestFileRemovedWhileItsDirectoryIsReadStaysRemoved(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	list := numberedNames("d/", 300)
-	s.postMany(list)
+	s.postMany(list, nil)
 	m := startMount(t, s.url, "--metadata-ttl", "1h")
 	d := openDir(t, m.path("d"))
 	all := d.some(500)

@@ -50,6 +50,7 @@ func (s *server) restart() {
 type request struct {
 	method string
 	path   string
+	user   string // default the one who mounts
 	fields map[string]string
 	body   []byte // nil for none
 }
@@ -73,12 +74,16 @@ func (s *server) do(r request) (status int, header http.Header, body []byte) {
 		req.Header.Set("Content-Type", contentType)
 	}
 	req.Close = true // the original server ends connections without a word
+	key, secret := accessKey, secretKey
+	if r.user != "" {
+		key, secret = r.user, users[r.user]
+	}
 	date := time.Now().UTC().Format(http.TimeFormat)
 	req.Header.Set("Date", date)
 	lines = slices.Concat([]string{r.method, "", contentType, date}, lines, []string{req.URL.EscapedPath()})
-	mac := hmac.New(sha1.New, []byte(secretKey))
+	mac := hmac.New(sha1.New, []byte(secret))
 	mac.Write([]byte(strings.Join(lines, "\n")))
-	req.Header.Set("Authorization", "VISOR "+accessKey+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	req.Header.Set("Authorization", "VISOR "+key+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 
 	client := http.Client{Timeout: 30 * time.Second}
 	resp, err := client.Do(req)
@@ -103,7 +108,13 @@ func (img image) text(attribute string) string {
 // images returns what the server lists.
 func (s *server) images() []image {
 	s.t.Helper()
-	status, _, body := s.do(request{method: "GET", path: "/images/detail"})
+	return s.answer("")
+}
+
+// answer returns what the server answers to a query.
+func (s *server) answer(query string) []image {
+	s.t.Helper()
+	status, _, body := s.do(request{method: "GET", path: "/images/detail?" + query})
 	if status == http.StatusNotFound {
 		return nil
 	}
@@ -127,11 +138,17 @@ func (s *server) only(name string) image {
 // post registers an image, with data unless they are nil, and returns its id.
 func (s *server) post(name string, data []byte, extra map[string]string) string {
 	s.t.Helper()
+	return s.postAs("", name, data, extra)
+}
+
+// postAs is post by another user.
+func (s *server) postAs(user, name string, data []byte, extra map[string]string) string {
+	s.t.Helper()
 	fields := map[string]string{"name": name, "architecture": "x86_64"}
 	for k, v := range extra {
 		fields[k] = v
 	}
-	status, _, body := s.do(request{method: "POST", path: "/images", fields: fields, body: data})
+	status, _, body := s.do(request{method: "POST", path: "/images", user: user, fields: fields, body: data})
 	var reply struct{ Image image }
 	if err := json.Unmarshal(body, &reply); err != nil || status != http.StatusOK {
 		s.t.Fatalf("POST of %q: %d %s: %v", name, status, body, err)

@@ -28,7 +28,8 @@ func (c *Client) DeleteImage(ctx context.Context, id meta.ID) (*meta.Image, erro
 
 // DeleteByQuery deletes every image that [Client.GetImages] returns for a query,
 // and returns the metadata of each that it deleted. One that cannot be deleted
-// does not keep it from the others; the errors are joined.
+// does not keep it from the others; the errors are joined. One that somebody else deleted
+// meanwhile is no error.
 func (c *Client) DeleteByQuery(ctx context.Context, query url.Values) ([]*meta.Image, error) {
 	images, err := c.GetImages(ctx, query)
 	if err != nil {
@@ -37,10 +38,12 @@ func (c *Client) DeleteByQuery(ctx context.Context, query url.Values) ([]*meta.I
 	var deleted []*meta.Image
 	var failed []error
 	for _, img := range images {
-		if gone, err := c.DeleteImage(ctx, img.ID); err != nil {
-			failed = append(failed, err)
-		} else {
+		gone, err := c.DeleteImage(ctx, img.ID)
+		switch {
+		case err == nil:
 			deleted = append(deleted, gone)
+		case !errors.Is(err, ErrNotFound):
+			failed = append(failed, err)
 		}
 	}
 	return deleted, errors.Join(failed...)

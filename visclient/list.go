@@ -17,7 +17,7 @@ import (
 // Errors: ErrInvalid, ErrForbidden, ErrInternal, ErrTimeout.
 func (c *Client) GetImages(ctx context.Context, query url.Values) ([]*meta.Image, error) {
 	list, err := c.list(ctx, call{op: "list images", method: http.MethodGet, path: "/images", query: query})
-	return list.Images, err
+	return list.Images, blameQuery(query, err)
 }
 
 // GetImagesDetail is [Client.GetImages] with all attributes. An image whose record the
@@ -47,8 +47,9 @@ func (c *Client) listDetail(ctx context.Context, query url.Values, etag string) 
 	op := call{op: "list images in detail", method: http.MethodGet, path: "/images/detail", query: query, etag: etag, date: &date}
 	list, err := c.list(ctx, op)
 	if isBrokenRecord(err) {
-		if images, err2 := c.listOneByOne(ctx, query); err2 == nil {
-			return List{Images: images}, date, nil
+		images, err2 := c.listOneByOne(ctx, query)
+		if err2 == nil || errors.Is(err2, ErrInvalid) {
+			return List{Images: images}, date, err2
 		}
 	}
 	return list, date, err
@@ -56,7 +57,7 @@ func (c *Client) listDetail(ctx context.Context, query url.Values, etag string) 
 
 func (c *Client) list(ctx context.Context, op call) (List, error) {
 	if c.IsOriginal() {
-		if err := checkOriginalQuery(op); err != nil {
+		if err := checkOriginalQuery(op, c.accessKey); err != nil {
 			return List{}, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -326,6 +327,21 @@ func TestDeleteByQueryGoesOnAfterAFailure(t *testing.T) {
 	left, err := c.GetImages(t.Context(), url.Values{"sort": {"name"}})
 	if err != nil || len(left) != 2 || left[0].ID != hers.ID || left[1].ID != kept.ID {
 		t.Errorf("left: %s, %v", names(left, nil), err)
+	}
+}
+
+func TestDeleteByQueryDoesNotMindWhatIsGoneAlready(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, `{"images":[{"_id":"5662192c-fe11-4f4a-9f55-e2bc69a186d5"}]}`)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	deleted, err := c.DeleteByQuery(t.Context(), url.Values{"format": {"iso"}})
+	if err != nil || len(deleted) != 0 {
+		t.Errorf("deleted %v, %v", deleted, err)
 	}
 }
 

@@ -74,8 +74,12 @@ func checkOriginal(op call) error {
 	return nil
 }
 
-// checkOriginalQuery refuses what the original server would paste into SQL.
-func checkOriginalQuery(op call) error {
+// checkOriginalQuery refuses what the original server would paste into SQL, and another
+// owner: it would answer with the user's own images instead.
+func checkOriginalQuery(op call, accessKey string) error {
+	if owner := op.query.Get("owner"); owner != "" && owner != accessKey {
+		return invalid(op, fmt.Errorf("query owner %q: the server lists only images of %s", owner, accessKey))
+	}
 	for name, values := range op.query {
 		for _, text := range append([]string{name}, values...) {
 			if strings.ContainsAny(text, `'\`) {
@@ -188,6 +192,17 @@ func withoutNil(images []*meta.Image) []*meta.Image {
 func isBrokenRecord(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.original && e.StatusCode == http.StatusServiceUnavailable && !isAway(e)
+}
+
+// blameQuery makes an error ErrInvalid where the original server means that it cannot take
+// the query. It says so with the status of a fault; but the brief list, of which it reads no
+// more than columns, fails over nothing else.
+func blameQuery(query url.Values, err error) error {
+	var e *Error
+	if len(query) > 0 && isBrokenRecord(err) && errors.As(err, &e) {
+		e.Err = ErrInvalid
+	}
+	return err
 }
 
 // isAway reports whether the original server says that a part of it does not run.

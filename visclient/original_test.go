@@ -232,6 +232,15 @@ func TestTwoHundredUploadsEachAfterADownload(t *testing.T) {
 	}
 }
 
+func TestQueryForAnotherOwnerNeverDeletesOnesOwn(t *testing.T) {
+	t.Parallel()
+	c, _ := playing(t)
+	post(t, c, fields("mine"), "")
+	_, err := c.DeleteByQuery(t.Context(), map[string][]string{"owner": {"alice"}})
+	wantError(t, "delete", err, visclient.ErrInvalid)
+	wantNames(t, c.GetImages, map[string][]string{"owner": {"foo"}}, "mine")
+}
+
 func TestBadValueIsNotAskedForAgain(t *testing.T) {
 	t.Parallel()
 	c, f := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -241,6 +250,7 @@ func TestBadValueIsNotAskedForAgain(t *testing.T) {
 	}))
 	_, err := c.GetImages(t.Context(), map[string][]string{"color": {"red"}})
 	wantError(t, "list", err, visclient.ErrInternal)
+	wantError(t, "list", err, visclient.ErrInvalid)
 	if n := len(f.seen()); n != 1 {
 		t.Errorf("%d requests", n)
 	}

@@ -50,7 +50,7 @@ them, unless --yes is given.`,
 		},
 	}
 	q.addQuery(cmd.Flags(), "delete the images that have these values")
-	addAllOwners(cmd, &allOwners)
+	addAllOwners(cmd.Flags(), &allOwners)
 	cmd.Flags().BoolVar(&yes, "yes", false, "delete what --query selects without asking")
 	return cmd
 }
@@ -64,22 +64,12 @@ func checkDelete(cmd *cobra.Command, args []string, byQuery bool, query url.Valu
 		return nil
 	case len(args) > 0:
 		return usageError{fmt.Errorf("--query says which images; leave out %q", args[0])}
-	case !selects(query):
+	case !visclient.Selects(query):
 		return usageError{errors.New("a --query without a value to look for would delete every image; " + queryForm)}
 	case !yes && !isTerminal(cmd.InOrStdin()):
 		return usageError{errors.New("standard input is no terminal, so nobody can be asked; look with visorfs image list --query, then give --yes")}
 	}
 	return nil
-}
-
-// selects reports whether a query does more than order.
-func selects(query url.Values) bool {
-	for name := range query {
-		if name != "sort" && name != "dir" {
-			return true
-		}
-	}
-	return false
 }
 
 func deleteByQuery(cmd *cobra.Command, client *visclient.Client, query url.Values, yes bool) error {

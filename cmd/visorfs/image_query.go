@@ -1,15 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
 )
 
 const queryForm = "write it like 'architecture=x86_64&format=iso'"
@@ -32,7 +31,7 @@ func (q *queryFlags) addOrder(flags *pflag.FlagSet) {
 
 // values checks the flags and returns them as the query of a request.
 func (q *queryFlags) values() (url.Values, error) {
-	values, err := parseQuery(q.query)
+	values, err := visclient.ParseQuery(q.query)
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--query %q: %w; %s", q.query, err, queryForm)}
 	}
@@ -50,23 +49,6 @@ func (q *queryFlags) values() (url.Values, error) {
 	}
 	if dir := values.Get("dir"); dir != "" && dir != "asc" && dir != "desc" {
 		return nil, usageError{fmt.Errorf("--dir %s: want asc or desc", dir)}
-	}
-	return values, nil
-}
-
-// parseQuery reads ATTRIBUTE=VALUE[&ATTRIBUTE=VALUE...], each attribute once.
-func parseQuery(text string) (url.Values, error) {
-	values, err := url.ParseQuery(text)
-	if err != nil {
-		return nil, err
-	}
-	for name, given := range values {
-		switch {
-		case name == "" || slices.Contains(given, ""):
-			return nil, errors.New("it holds no ATTRIBUTE=VALUE")
-		case len(given) > 1:
-			return nil, fmt.Errorf("it names %s more than once", name)
-		}
 	}
 	return values, nil
 }

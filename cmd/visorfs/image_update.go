@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/visorfs/visorfs/meta"
 	"github.com/visorfs/visorfs/visclient"
@@ -52,12 +53,12 @@ that are stored never change: to replace an image, delete it and add it anew.
 	cmd.Flags().StringVar(&file, "file", "", "`FILE` with the data of the image, - for standard input")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the updated image as JSON")
 	addQuiet(cmd, &quiet)
-	addAllOwners(cmd, &allOwners)
+	addAllOwners(cmd.Flags(), &allOwners)
 	return cmd
 }
 
-func addAllOwners(cmd *cobra.Command, allOwners *bool) {
-	cmd.Flags().BoolVar(allOwners, "all-owners", false, "also change what belongs to other users, where the server does not care (the original one)")
+func addAllOwners(flags *pflag.FlagSet, allOwners *bool) {
+	flags.BoolVar(allOwners, "all-owners", false, "also change what belongs to other users, where the server does not care (the original one)")
 }
 
 // checkOwner is for servers that let anybody change any image.

@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"meta":      {},
 	"internal":  {"golang.org/x/sys"},
 	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole"}, // the latter two for cache/disk
-	"catalog":   {"meta", "visclient", "github.com/tidwall/btree", "golang.org/x/sync"},
+	"catalog":   {"meta", "visclient", "github.com/tidwall/btree", "golang.org/x/sync", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"},
 	"visclient": {"meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein", "golang.org/x/sync"},
 	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid"},
 	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole"},

@@ -43,6 +43,7 @@ type mountFlags struct {
 	noPass       bool
 	metadataTTL  time.Duration
 	architecture string
+	allOwners    bool
 	options      []string
 	debug        bool
 	debugFUSE    bool
@@ -62,6 +63,7 @@ func (m *mountFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&m.noPass, "no-passthrough", false, "do not let the kernel read whole cached images by itself")
 	flags.DurationVar(&m.metadataTTL, "metadata-ttl", 5*time.Second, "how long names and metadata are believed before the server is asked again")
 	flags.StringVar(&m.architecture, "architecture", "x86_64", "`ARCH` of new files whose name does not tell: i386 or x86_64")
+	addAllOwners(flags, &m.allOwners)
 	flags.StringSliceVarP(&m.options, "options", "o", nil, "mount `OPTIONS`, separated by commas: "+optionNames())
 	flags.BoolVar(&m.debug, "debug", false, "log every step")
 	flags.BoolVar(&m.debugFUSE, "debug-fuse", false, "log every request of the kernel")
@@ -78,6 +80,7 @@ func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (f
 		Streams:        m.streams,
 		Verify:         verifyModes[m.verify],
 		NoPassthrough:  m.noPass,
+		AllOwners:      m.allOwners,
 
 		UID:       uint32(os.Getuid()),
 		GID:       uint32(os.Getgid()),
