@@ -142,6 +142,17 @@ func (c *Catalog) Fresh(tree *Tree) time.Duration {
 	return max(0, c.ttl-time.Since(c.fetched))
 }
 
+// FreshFile says how long a listed file is still good for: not at all if another state of
+// it has taken its place.
+func (c *Catalog) FreshFile(f *File) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tree == nil || c.tree.File(f.Image.ID) != f {
+		return 0
+	}
+	return max(0, c.ttl-time.Since(c.fetched))
+}
+
 // Known returns the tree of what is known now, and how long that is still good: not at
 // all if it is older than the time to live. It never waits for the server. The tree is nil
 // before the first listing.

@@ -136,6 +136,7 @@ func (c *Catalog) known(id meta.ID) (*File, error, bool) {
 		return nil, ErrNoImage, true
 	}
 	if f := c.listed(id); f != nil {
+		c.touch()
 		return f, nil, true
 	}
 	m, ok := c.beyond.met.Get(id)

@@ -76,16 +76,12 @@ func (n *imageNode) fill(ctx context.Context, out *fuse.Attr) (time.Duration, sy
 		n.vol.fillImage(out, d.image())
 		return 0, 0
 	}
-	tree, err := n.vol.catalog.Tree(ctx)
+	f, err := n.file(ctx)
 	if err != nil {
 		return 0, n.errno("getattr", err)
 	}
-	f := tree.File(n.imageID())
-	if f == nil {
-		return 0, n.errno("getattr", errStale)
-	}
 	n.vol.fillImage(out, f.Image)
-	return n.vol.catalog.Fresh(tree), 0
+	return n.vol.catalog.FreshFile(f), 0
 }
 
 var _ = (gofuse.NodeSetattrer)((*imageNode)(nil))
