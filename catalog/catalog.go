@@ -34,11 +34,12 @@ type Catalog struct {
 	tree     *Tree                   // of images; nil when it must be built anew
 	failed   error                   // of the last listing
 	failAt   time.Time
-	listing  bool             // one is under way
-	changes  []localChange    // local ones since it began
-	hidden   map[meta.ID]bool // replaced by this mount, and about to be deleted
-	expected map[string]int   // names of images about to replace others, and how many
-	steady   map[meta.ID]int  // images that this mount is changing, and in how many ways
+	listing  bool               // one is under way
+	changes  []localChange      // local ones since it began
+	hidden   map[meta.ID]bool   // replaced by this mount, and about to be deleted
+	expected map[string]int     // names of images about to replace others, and how many
+	steady   map[meta.ID]int    // images that this mount is changing, and in how many ways
+	veiled   map[meta.ID]string // of what Steady or Expect kept out of the last listing, the names there
 	dirs     localDirs
 	expired  []string // directories that went without a listing, since the last
 	refresh  refresh
@@ -68,6 +69,7 @@ func newCatalog(client *visclient.Client, ttl time.Duration, fetch fetchFunc) *C
 		hidden:   make(map[meta.ID]bool),
 		expected: make(map[string]int),
 		steady:   make(map[meta.ID]int),
+		veiled:   make(map[meta.ID]string),
 		dirs:     newLocalDirs(),
 		beyond:   newBeyond(),
 	}
@@ -206,41 +208,6 @@ func (c *Catalog) Remove(id meta.ID) {
 	c.apply(localChange{id, nil})
 }
 
-// Steady says that this mount is changing images in several steps, and will say what
-// came out of it. Until done is called, listings do not show what lies between.
-func (c *Catalog) Steady(ids ...meta.ID) (done func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, id := range ids {
-		c.steady[id]++
-	}
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		for _, id := range ids {
-			if c.steady[id]--; c.steady[id] == 0 {
-				delete(c.steady, id)
-			}
-		}
-	}
-}
-
-// Expect says that the server is about to have an image of a name, which will be told
-// to Replace. Until done is called, a listing that already has it does not show it
-// beside the one it takes the place of.
-func (c *Catalog) Expect(name string) (done func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.expected[name]++
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.expected[name]--; c.expected[name] == 0 {
-			delete(c.expected, name)
-		}
-	}
-}
-
 // Replace shows an image in the place of another that is about to be deleted: from
 // now on, whatever the server lists, until Remove or Put says what became of it.
 func (c *Catalog) Replace(old meta.ID, img *meta.Image) {
@@ -273,6 +240,7 @@ func (c *Catalog) show(changes ...localChange) {
 	}
 	var left []string // directories that an image went from
 	for _, ch := range changes {
+		delete(c.veiled, ch.id)
 		before := c.images[ch.id]
 		ch.applyTo(c.images)
 		c.edit(func(e *edit) bool { return e.change(before, ch.img) })
@@ -381,7 +349,7 @@ func (c *Catalog) install(list visclient.List) []meta.ID {
 	for _, ch := range c.changes {
 		ch.applyTo(images)
 	}
-	c.hide(images)
+	c.veiled = c.hide(images)
 	before := c.images
 	c.images = images
 	c.amend(before, changed)
@@ -435,27 +403,4 @@ func (c *Catalog) reuse(list []*meta.Image) (map[meta.ID]*meta.Image, []meta.ID)
 		}
 	}
 	return images, changed
-}
-
-// hides reports whether hide may show something else than the server has. The caller
-// holds mu.
-func (c *Catalog) hides() bool { return len(c.steady)+len(c.hidden)+len(c.expected) > 0 }
-
-// hide takes out of a listing what Replace, Expect and Steady speak of. The caller
-// holds mu.
-func (c *Catalog) hide(images map[meta.ID]*meta.Image) {
-	for id := range c.steady {
-		if known := c.images[id]; known != nil {
-			images[id] = known
-		}
-	}
-	for id := range c.hidden {
-		delete(images, id)
-	}
-	if len(c.expected) == 0 {
-		return
-	}
-	maps.DeleteFunc(images, func(id meta.ID, img *meta.Image) bool {
-		return c.expected[img.Name] > 0 && c.images[id] == nil
-	})
 }

@@ -196,7 +196,7 @@ func (c *Catalog) withoutHidden(images []*meta.Image) []*meta.Image {
 	for _, img := range images {
 		shown[img.ID] = img
 	}
-	c.hide(shown)
+	_ = c.hide(shown)
 	var kept []*meta.Image
 	for _, img := range images {
 		if known := shown[img.ID]; known != nil {

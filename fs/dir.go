@@ -56,6 +56,7 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	req := begin(ctx)
 	defer req.done()
 	here := d.path()
+	aliases := d.vol.aliasesNow()
 	if n := d.vol.drafted(path.Join(here, name)); n != nil {
 		_, errno := n.fill(req, &out.Attr)
 		return n.EmbeddedInode(), errno
@@ -69,17 +70,19 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	if dir == nil {
 		return nil, d.vol.missing(out, fresh)
 	}
-	return d.enter(ctx, dir, name, fresh, out)
+	return d.enter(ctx, dir, name, aliases, fresh, out)
 }
 
 // enter answers a lookup with what a directory of the catalog has under a name. The
 // kernel may keep that for some time.
-func (d *dirNode) enter(ctx context.Context, dir *catalog.Dir, name string, fresh time.Duration, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+func (d *dirNode) enter(ctx context.Context, dir *catalog.Dir, name string, aliases int, fresh time.Duration, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
 	out.SetAttrTimeout(fresh)
 	if f := dir.File(name); f != nil {
-		out.SetEntryTimeout(fresh)
+		keep := d.vol.imageTimeout(f.Image.ID, aliases, fresh)
+		out.SetAttrTimeout(keep)
+		out.SetEntryTimeout(keep)
 		if f.Path != f.Image.Name { // which may end with a local change of the image that has it
-			out.SetEntryTimeout(min(fresh, localTTL))
+			out.SetEntryTimeout(min(keep, localTTL))
 		}
 		d.vol.fillImage(&out.Attr, f.Image)
 		return d.file(ctx, name, f.Image.ID), 0

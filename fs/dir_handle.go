@@ -127,6 +127,7 @@ var _ = (gofuse.FileLookuper)((*dirHandle)(nil))
 // known of it now. It doesn't wait for the server: what might have changed the kernel may
 // not keep, and looks up when it needs it. A draft is the node's business.
 func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
+	aliases := h.dir.vol.aliasesNow()
 	here, fresh, isDraft := h.now(name)
 	switch {
 	case isDraft:
@@ -134,7 +135,7 @@ func (h *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	case here == nil:
 		return nil, syscall.ENOENT
 	}
-	return h.dir.enter(ctx, here, name, fresh, out)
+	return h.dir.enter(ctx, here, name, aliases, fresh, out)
 }
 
 // now returns the directory as it is known now, how long that is good, and whether an

@@ -151,12 +151,16 @@ func (d *draft) put(ctx context.Context, fields meta.Fields) error {
 	return err
 }
 
-// store notes what the server has. The caller has the turn.
+// store notes what the server has. What was set while it was sent shows all the same. The
+// caller has the turn.
 func (d *draft) store(img *meta.Image) {
 	d.node.setID(img.ID)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stored, d.shown = img, img
+	if len(d.fields) > 0 {
+		d.show(func(img *meta.Image) { _ = img.Apply(d.fields) }) // validated when they were set
+	}
 }
 
 // fail makes this and whatever else comes through the draft's handles fail, drops what

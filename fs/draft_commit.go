@@ -127,11 +127,7 @@ func (d *draft) outstanding(h *draftHandle) (work, error) {
 
 // storeContent uploads what has not been uploaded yet.
 func (d *draft) storeContent(ctx context.Context) error {
-	d.mu.Lock()
-	if d.replaces() {
-		defer d.vol.catalog.Expect(d.shown.Name)()
-	}
-	d.mu.Unlock()
+	defer d.expect()()
 	img, err := d.finishStream(ctx)
 	if img == nil && err == nil {
 		img, err = d.sendWhole(ctx)
@@ -150,6 +146,16 @@ func (d *draft) storeContent(ctx context.Context) error {
 	d.registered = false
 	d.mu.Unlock()
 	return nil
+}
+
+// expect hides the image that is about to replace the stored one, until done is called.
+func (d *draft) expect() (done func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.replaces() {
+		return func() {}
+	}
+	return d.vol.catalog.Expect(d.shown.Name)
 }
 
 // finishStream ends the upload that went with the writes. It returns neither an image nor
@@ -207,6 +213,7 @@ func (d *draft) salvage() {
 
 // register posts the file's metadata alone.
 func (d *draft) register(ctx context.Context) error {
+	defer d.expect()()
 	d.mu.Lock()
 	p := d.parcel()
 	d.mu.Unlock()

@@ -19,10 +19,12 @@ type imageNode struct {
 	gofuse.Inode
 	vol *volume
 
-	mu    sync.Mutex
-	id    meta.ID // "" until the server knows the file
-	draft *draft  // while open for writing
-	warm  string  // version of the data that the kernel has pages of
+	mu        sync.Mutex
+	id        meta.ID // "" until the server knows the file
+	alias     bool    // it has not the number of its image: see setID
+	forgotten bool    // by the kernel
+	draft     *draft  // while open for writing
+	warm      string  // version of the data that the kernel has pages of
 
 	commits int         // of drafts, that changed the data
 	latest  *meta.Image // with the data of the last of them
@@ -64,8 +66,9 @@ var _ = (gofuse.NodeGetattrer)((*imageNode)(nil))
 func (n *imageNode) Getattr(ctx context.Context, _ gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	req := begin(ctx)
 	defer req.done()
+	aliases := n.vol.aliasesNow()
 	fresh, errno := n.fill(req, &out.Attr)
-	out.SetTimeout(fresh)
+	out.SetTimeout(n.vol.imageTimeout(n.imageID(), aliases, fresh))
 	return errno
 }
 
@@ -108,15 +111,12 @@ func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.S
 }
 
 // truncate changes the length of the file. Without a handle it is a change of its own,
-// unless somebody writes the file, who then ends it.
+// unless somebody else writes the file, who then ends it.
 func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int64) error {
 	if h, ok := fh.(*draftHandle); ok {
 		return h.draft.truncate(ctx, h, size)
 	}
-	if d := n.currentDraft(); d != nil {
-		return d.truncate(ctx, nil, size)
-	}
-	h, err := n.openDraft(ctx, syscall.O_WRONLY)
+	h, err := n.openDraft(ctx, syscall.O_WRONLY) // so that there is one who ends it, come what may
 	if err != nil {
 		return err
 	}
@@ -124,10 +124,20 @@ func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int
 		n.endCached()
 		n.leaveDraft(h.draft)
 	}()
+	if n.hasOthers(h.draft) {
+		return h.draft.truncate(ctx, nil, size)
+	}
 	if err := h.draft.truncate(ctx, h, size); err != nil {
 		return err
 	}
 	return h.draft.commit(ctx, nil)
+}
+
+// hasOthers tells whether a draft that the caller has joined has other writers too.
+func (n *imageNode) hasOthers(d *draft) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return d.handles > 1
 }
 
 // setFields changes attributes, unless they are so already: one request, or none.

@@ -66,8 +66,9 @@ func (f final) Unwrap() error { return f.error }
 
 // readHandle is a file opened for reading. It stays with the version that was opened,
 // unless that is changed through this mount: the kernel has the same pages for all who
-// have the file open, and they see each other's writes, as on a disk. One that was opened
-// without data gets those that come: the kernel only reads once it knows of some.
+// have the file open, and they see each other's writes, as on a disk. An image without data
+// has none to stay with: if it gets some elsewhere the kernel knows its new length, and would
+// take the end of the old one for a file that became empty.
 type readHandle struct {
 	node *imageNode
 
@@ -125,7 +126,7 @@ func (h *readHandle) source(ctx context.Context) (*draft, *cache.Reader, error) 
 	if h.reader != nil && h.saw == commits && h.reader.Size() > 0 {
 		return nil, h.reader, nil
 	}
-	if latest == nil || latest.Status.TakesData() { // another mount may have sent data since
+	if latest == nil || latest.Size == 0 {
 		f, err := h.node.file(ctx)
 		if err != nil {
 			return nil, nil, err

@@ -47,6 +47,8 @@ type volume struct {
 	mu       sync.Mutex
 	drafts   map[string]*imageNode   // files open for writing, by path
 	expected map[*imageNode][]func() // of those that were renamed during their upload: end Catalog.Expect
+	aliases  map[meta.ID]int         // how many nodes each image has beside that of its own number
+	aliasing int                     // counts changes of aliases
 }
 
 func newVolume(o Options) *volume {
@@ -74,6 +76,7 @@ func newVolume(o Options) *volume {
 		drafts:       make(map[string]*imageNode),
 		expected:     make(map[*imageNode][]func()),
 		negativeTTL:  o.MetadataTTL / 4,
+		aliases:      make(map[meta.ID]int),
 	}
 	v.notifier = newNotifier(v)
 	v.catalog.Watch(v.notifier.addChanges)

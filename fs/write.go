@@ -152,12 +152,6 @@ func (n *imageNode) dropDraft(d *draft) {
 	}
 }
 
-func (n *imageNode) setID(id meta.ID) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.id = id
-}
-
 // discard removes a file that is being written. It is not if its last handle was
 // released meanwhile.
 func (n *imageNode) discard(ctx context.Context) (writing bool, err error) {

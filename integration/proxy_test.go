@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // proxy stands between a mount and a server. It notes the requests, and makes faults.
@@ -40,6 +41,7 @@ type fault struct {
 	late    bool  // with status: not before the whole of the request has come
 	away    bool  // with status: as a server does of which a part is not running
 	lost    bool  // the server does what it is asked, and the connection is closed instead of its answer
+	slow    bool  // likewise, and its answer takes slowTime more
 	cutUp   int64 // the connection breaks after so many bytes of the request's body
 	cutDown int64 // likewise of the reply's
 }
@@ -87,6 +89,8 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler)
 		return
 	case f.lost:
 		r.Header.Set(lostHeader, "1")
+	case f.slow:
+		r.Header.Set(slowHeader, "1")
 	case f.cutUp > 0:
 		r.Body = &cutReader{r.Body, f.cutUp}
 	case f.cutDown > 0:
@@ -123,6 +127,9 @@ func (p *proxy) watchReply(resp *http.Response) error {
 	if resp.Request.Header.Get(lostHeader) != "" {
 		return errCut
 	}
+	if resp.Request.Header.Get(slowHeader) != "" {
+		time.Sleep(slowTime)
+	}
 	if !isData(seen{method: resp.Request.Method, path: resp.Request.URL.Path}) {
 		return nil
 	}
@@ -133,11 +140,14 @@ func (p *proxy) watchReply(resp *http.Response) error {
 	return nil
 }
 
-// These mark, on its way through the proxy, a request whose reply is to be cut or lost.
+// These mark, on its way through the proxy, a request whose reply is to be cut, lost or late.
 const (
 	cutHeader  = "X-Cut"
 	lostHeader = "X-Lost"
+	slowHeader = "X-Slow"
 )
+
+const slowTime = time.Second
 
 // cutReader breaks after some bytes.
 type cutReader struct {
