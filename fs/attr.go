@@ -12,7 +12,7 @@ import (
 const mtimeKey = "mtime"
 
 func (v *volume) fillImage(out *fuse.Attr, img *meta.Image) {
-	out.Mode = fuse.S_IFREG | modeOf(img.Access)
+	out.Mode = fuse.S_IFREG | modeOf(img.Access)&^v.umask
 	out.Nlink = 1
 	out.Owner = v.owner
 	out.Size = uint64(img.Size)

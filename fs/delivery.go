@@ -31,13 +31,16 @@ type delivery struct {
 // deliver sends a parcel. What an earlier one of the name has left is removed before:
 // that goes by the name.
 func (v *volume) deliver(p parcel, body func(ctx context.Context) io.Reader) *delivery {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(v.uploads)
 	d := &delivery{vol: v, parcel: p, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(d.done)
 		defer cancel()
 		if d.err = v.leftovers.wait(ctx, p.name); d.err == nil {
 			d.img, d.err = p.send(ctx, body(ctx))
+		}
+		if d.err != nil && v.uploads.Err() != nil {
+			d.err = errStopped
 		}
 	}()
 	return d

@@ -30,10 +30,11 @@ func (d *dirNode) fill(out *fuse.Attr) {
 	d.mu.Lock()
 	kept := d.kept
 	d.mu.Unlock()
-	out.Mode = fuse.S_IFDIR | 0o755
+	mode := uint32(0o755)
 	if kept.moded {
-		out.Mode = fuse.S_IFDIR | kept.mode
+		mode = kept.mode
 	}
+	out.Mode = fuse.S_IFDIR | mode&^d.vol.umask
 	out.Nlink = 2
 	out.Owner = d.vol.owner
 	atime, mtime, ctime := d.vol.mounted, d.vol.mounted, d.vol.mounted

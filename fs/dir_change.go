@@ -22,6 +22,9 @@ var _ = (gofuse.NodeCreater)((*dirNode)(nil))
 // Create makes a file that is not yet on the server.
 func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, gofuse.FileHandle, uint32, syscall.Errno) {
 	p := d.child(name)
+	if d.vol.stopping.Load() {
+		return nil, nil, 0, d.vol.errno("create", p, "", errStopping)
+	}
 	fields := d.vol.fieldsOf(p, mode)
 	if err := cmp.Or(checkNewName(p), d.vol.client.CheckFields(fields)); err != nil {
 		return nil, nil, 0, d.vol.errno("create", p, "", err)

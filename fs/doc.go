@@ -49,6 +49,13 @@
 // ([catalog.Catalog.Announce]), and for what moves aside or is emptied, which it keeps for
 // [localTTL] only.
 //
+// # Ending
+//
+// [Mount.Stop] lets what is being written come to its end, and nothing new begin, and
+// unmounts when nobody uses the mount. What takes too long is broken off: all deliveries
+// end, so that commits fail as they would by the server's fault, and keep what they could
+// not store; so do drafts that nobody commits.
+//
 // # Errors
 //
 // One table maps errors to errno ([volume.errno]), and there each failed operation

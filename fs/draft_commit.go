@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -182,8 +183,9 @@ func (d *draft) finishStream(ctx context.Context) (*meta.Image, error) {
 }
 
 // canResend tells whether sending everything once more may help, and everything is there.
+// At the end of the mount it doesn't help, but it is the commit that keeps the content then.
 func (d *draft) canResend(err error) bool {
-	return visclient.MayPass(err) && d.content.isSpooled()
+	return (visclient.MayPass(err) || errors.Is(err, errStopped)) && d.content.isSpooled()
 }
 
 // sendWhole sends the content from its start to its end.

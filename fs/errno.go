@@ -21,6 +21,9 @@ var (
 	errPermission  = errors.New("only the server changes this attribute")
 	errUnsupported = errors.New("not supported yet")
 
+	errStopping = errors.New("the mount is ending: it finishes what is being written, and begins nothing new")
+	errStopped  = errors.New("the mount ended before the upload did")
+
 	errPassedThrough = errors.New("a program has the image open, and the kernel reads it from the disk cache by itself; close it first, or mount with --no-passthrough")
 
 	errOverwritten = errors.New("another program emptied the file and writes it; what this one wrote is lost")
@@ -37,6 +40,8 @@ var errnos = []struct {
 	{errKilled, syscall.EINTR},
 	{errStale, syscall.ESTALE},
 	{errBusy, syscall.EBUSY},
+	{errStopping, syscall.EROFS},
+	{errStopped, syscall.EIO},
 	{errPassedThrough, syscall.EBUSY},
 	{errFailedImage, syscall.EIO},
 	{errPermission, syscall.EPERM},
@@ -115,7 +120,7 @@ func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
 // that somebody should look at.
 func level(errno syscall.Errno) slog.Level {
 	switch errno {
-	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP, syscall.ENAMETOOLONG, syscall.EFBIG, syscall.EEXIST:
+	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP, syscall.ENAMETOOLONG, syscall.EFBIG, syscall.EEXIST, syscall.EROFS:
 		return slog.LevelWarn
 	}
 	return slog.LevelError

@@ -1,12 +1,12 @@
 package fs
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"runtime/debug"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,6 +27,7 @@ type Options struct {
 	MetadataTTL  time.Duration // how old a listing may get; default 5s
 	Architecture string        // of new files whose name tells none; default "x86_64"
 	UID, GID     uint32        // owner of all files
+	Umask        uint32        // permission bits that no file and no directory has
 
 	// How images are read: see [cache.Options], whose defaults are these.
 	MemoryBytes    int64
@@ -43,7 +44,9 @@ type Options struct {
 
 	AllowOther bool // let other users in
 	ReadOnly   bool
-	DebugFUSE  bool // log every request and reply
+	Source     string   // what the system lists as mounted; default the client's URL
+	Kernel     []string // further options of the mount for the kernel, like "noexec"
+	DebugFUSE  bool     // log every request and reply
 
 	Logger *slog.Logger // default: discard
 }
@@ -55,6 +58,9 @@ func (o Options) withDefaults() Options {
 	if o.Architecture == "" {
 		o.Architecture = "x86_64"
 	}
+	if o.Source == "" {
+		o.Source = o.Client.URL()
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -64,8 +70,10 @@ func (o Options) withDefaults() Options {
 // Mount is a mounted repository.
 type Mount struct {
 	vol    *volume
-	dir    string
-	server *fuse.Server
+	dir    string // as the system lists it
+	device string // of the filesystem, as Entry has it
+	ended  chan struct{}
+	close  func() // lets go of the caches; may be called again
 }
 
 // New mounts the repository that a client sees on a directory, and serves it until
@@ -76,10 +84,10 @@ func New(dir string, o Options) (*Mount, error) {
 	if err := CheckMountpoint(dir); err != nil {
 		return nil, err
 	}
-	if err := checkDevice(); err != nil {
+	if err := checkSystem(dir, o); err != nil {
 		return nil, err
 	}
-	real, err := realPath(dir) // while nothing is mounted on it
+	dir, err := realPath(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -87,13 +95,23 @@ func New(dir string, o Options) (*Mount, error) {
 	root := &dirNode{vol: vol}
 	server, err := gofuse.Mount(dir, root, vol.fuseOptions(o))
 	if err != nil {
-		return nil, fmt.Errorf("mount %s: %w", dir, err)
+		return nil, fmt.Errorf("mount %s: %s", dir, strings.TrimSpace(err.Error())) // fusermount3's has empty lines
 	}
 	go vol.notifier.run(root)
-	if err := raiseReadahead(real); err != nil {
-		o.Logger.Debug("the kernel reads ahead as it does by default", "err", err)
+	m := &Mount{vol: vol, dir: dir, ended: make(chan struct{}), close: sync.OnceFunc(vol.close)}
+	if on, err := FindMount(dir); err == nil && on != nil {
+		m.device = on.device
+		if err := raiseReadahead(on); err != nil {
+			o.Logger.Debug("the kernel reads ahead as it does by default", "err", err)
+		}
 	}
-	return &Mount{vol: vol, dir: dir, server: server}, nil
+	go func() {
+		server.Wait()
+		vol.breakOff()
+		m.close()
+		close(m.ended)
+	}()
+	return m, nil
 }
 
 func (v *volume) fuseOptions(o Options) *gofuse.Options {
@@ -105,7 +123,7 @@ func (v *volume) fuseOptions(o Options) *gofuse.Options {
 		Logger:          logger,
 		NegativeTimeout: &v.negativeTTL,
 		MountOptions: fuse.MountOptions{
-			FsName:            o.Client.URL(),
+			FsName:            o.Source,
 			Name:              "visorfs",
 			AllowOther:        o.AllowOther,
 			Debug:             o.DebugFUSE,
@@ -124,6 +142,7 @@ func (v *volume) fuseOptions(o Options) *gofuse.Options {
 	if o.ReadOnly {
 		options.Options = append(options.Options, "ro")
 	}
+	options.Options = append(options.Options, o.Kernel...)
 	return options
 }
 
@@ -131,42 +150,4 @@ func (v *volume) fuseOptions(o Options) *gofuse.Options {
 func (v *volume) panicked(cause any) fuse.Status {
 	v.log.Error(fmt.Sprintf("panic: %v", cause), "stack", string(debug.Stack()))
 	return fuse.Status(syscall.EIO)
-}
-
-// Wait returns when the directory is not mounted any more, whoever unmounted it.
-func (m *Mount) Wait() {
-	m.server.Wait()
-	m.vol.catalog.Close()
-	m.vol.notifier.close()
-	for path, n := range m.vol.writing() {
-		if d := n.currentDraft(); d != nil && d.isUnsaved() {
-			m.vol.log.Error("upload abandoned: the mount ended before the file was closed", "path", "/"+path)
-			d.salvage()
-		}
-	}
-	m.vol.logReads()
-	if err := m.vol.cache.Close(); err != nil {
-		m.vol.log.Warn("closing the disk cache", "err", err)
-	}
-	if err := m.vol.spool.Close(); err != nil {
-		m.vol.log.Warn("closing the spool", "err", err)
-	}
-}
-
-// Unmount unmounts the directory. While files are open it waits for their end; when
-// ctx ends first, the directory is detached: it disappears at once, and the error says
-// so.
-func (m *Mount) Unmount(ctx context.Context) error {
-	const pause = 100 * time.Millisecond
-	for {
-		err := m.server.Unmount()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("%s is still in use; detached it: %w", m.dir, err), detach(m.dir))
-		}
-	}
 }

@@ -1,11 +1,14 @@
 package fs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	iofs "io/fs"
 	"os"
 	"os/exec"
+	"os/user"
+	"strconv"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
@@ -15,7 +18,17 @@ import (
 // write: no image has set-user-id bits or capabilities that a write would clear.
 const extraCapabilities = fuse.CAP_HANDLE_KILLPRIV_V2
 
-// checkDevice reports why the kernel cannot be asked to mount.
+// checkSystem reports why a mount will not be possible, and what to do.
+func checkSystem(dir string, o Options) error {
+	if err := checkDevice(); err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	return checkUser(dir, o)
+}
+
 func checkDevice() error {
 	const device = "/dev/fuse"
 	f, err := os.OpenFile(device, os.O_RDWR, 0)
@@ -30,10 +43,34 @@ func checkDevice() error {
 	return f.Close()
 }
 
-// detach unmounts lazily: as root directly, otherwise with the helper.
-func detach(dir string) error {
-	if unix.Unmount(dir, unix.MNT_DETACH) == nil {
-		return nil
+// checkUser says what fusermount3 would say on standard error, where nobody may look.
+func checkUser(dir string, o Options) error {
+	const config = "/etc/fuse.conf"
+	if _, err := exec.LookPath(fusermountName); err != nil {
+		return errNoFusermount
 	}
-	return exec.Command("fusermount3", "-u", "-z", "--", dir).Run()
+	if _, err := user.LookupId(strconv.Itoa(os.Getuid())); err != nil {
+		return fmt.Errorf("user %d has no name on this machine, and %s mounts for none without; add it to /etc/passwd, or run as root", os.Getuid(), fusermountName)
+	}
+	if err := unix.Access(dir, unix.W_OK); err != nil {
+		return fmt.Errorf("%s: you may not write there, and users may mount only where they may; choose a directory of your own, or run as root", dir)
+	}
+	if o.AllowOther && !hasLine(config, "user_allow_other") {
+		return fmt.Errorf("allow_other: only root may let other users in; to let users do so, put the line user_allow_other into %s, or leave it out", config)
+	}
+	return nil
+}
+
+// hasLine reports whether a configuration file has a line of one word.
+func hasLine(file, word string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	for line := range bytes.Lines(text) {
+		if string(bytes.TrimSpace(line)) == word {
+			return true
+		}
+	}
+	return false
 }

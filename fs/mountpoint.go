@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	iofs "io/fs"
+	"log/slog"
 	"os"
-	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // CheckMountpoint reports why a directory cannot be mounted on, and what to do.
@@ -17,13 +19,23 @@ func CheckMountpoint(dir string) error {
 		return fmt.Errorf("%s: a mount that died is still there; remove it with: fusermount3 -u %s (or umount %s)", dir, dir, dir)
 	case errors.Is(err, iofs.ErrNotExist):
 		return fmt.Errorf("%s does not exist; make it with: mkdir -p %s", dir, dir)
+	case errors.Is(err, iofs.ErrPermission): // perhaps somebody else's mount
 	case err != nil:
 		return fmt.Errorf("mountpoint: %w", err)
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory; a mountpoint is", dir)
 	}
-	if mounted(dir, info) {
-		return fmt.Errorf("%s is a mountpoint already; unmount it with: umount %s, or choose another directory", dir, dir)
+	switch on, failed := FindMount(dir); {
+	case failed != nil:
+		return failed
+	case on != nil && on.Type == autofs:
+		return nil // to look inside would wait for this very mount
+	case on != nil && on.IsVisorfs():
+		return fmt.Errorf("%s is already mounted on %s; unmount it with: visorfs umount %s, or choose another directory", on.Source, dir, dir)
+	case on != nil:
+		return fmt.Errorf("%s is a mountpoint already, of a filesystem of type %s; unmount it with: umount %s, or choose another directory", dir, on.Type, dir)
+	case err != nil:
+		return fmt.Errorf("mountpoint: %w", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -35,31 +47,48 @@ func CheckMountpoint(dir string) error {
 	return nil
 }
 
-// mounted reports whether a directory is on another filesystem than its parent.
-func mounted(dir string, info os.FileInfo) bool {
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return false
+// autofs is the type of what systemd (x-systemd.automount) puts on a directory that is to
+// be mounted on when somebody looks into it.
+const autofs = "autofs"
+
+// RecoverMountpoint removes what a visorfs that was killed has left mounted on a directory,
+// and logs it. A dead mount of another filesystem is an error, which says what to do; of a
+// directory on which nothing is dead there is nothing to do.
+func RecoverMountpoint(dir string, log *slog.Logger) error {
+	for isDead(dir) {
+		on, err := FindMount(dir)
+		switch {
+		case err != nil:
+			return err
+		case on == nil || !on.IsVisorfs():
+			return fmt.Errorf("%s: a mount that died is still there, and it is none of visorfs%s; remove it with: umount %s (or fusermount3 -u %s)", dir, typeOf(on), dir, dir)
+		}
+		if err := Unmount(on.Dir, true); err != nil {
+			return fmt.Errorf("%s: a visorfs mount that died is still there, and cannot be removed: %w; as root, run: umount -l %s", dir, err, dir)
+		}
+		log.Info("removed what a visorfs that died had left mounted", "mountpoint", dir, "source", on.Source)
 	}
-	parent, err := os.Stat(filepath.Dir(real))
-	if err != nil {
-		return false
-	}
-	return device(info) != device(parent)
+	return nil
 }
 
-// realPath returns a path as the kernel lists it.
-func realPath(dir string) (string, error) {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return "", fmt.Errorf("mountpoint: %w", err)
+// isDead reports whether the program behind a mount is gone. For a moment the kernel still
+// knows the attributes of the directory; of a visorfs that is alive the other question is
+// answered at once.
+func isDead(dir string) bool {
+	if _, err := os.Stat(dir); err != nil {
+		return errors.Is(err, syscall.ENOTCONN)
 	}
-	return filepath.Abs(dir)
+	on, err := FindMount(dir)
+	if err != nil || on == nil || !on.IsVisorfs() {
+		return false
+	}
+	_, err = unix.Getxattr(dir, UploadsAttribute, nil)
+	return errors.Is(err, syscall.ENOTCONN)
 }
 
-func device(info os.FileInfo) uint64 {
-	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(stat.Dev)
+func typeOf(on *Entry) string {
+	if on == nil {
+		return ""
 	}
-	return 0
+	return " (its type is " + on.Type + ")"
 }

@@ -39,7 +39,12 @@ func readStatus(tid int) status {
 	if tid == 0 {
 		return nil
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", tid))
+	return readStatusFile(fmt.Sprintf("/proc/%d/status", tid))
+}
+
+// readStatusFile reads a file of lines "name: value", nil if that cannot be.
+func readStatusFile(path string) status {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}

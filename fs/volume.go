@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"context"
 	"log/slog"
 	"path"
 	"strconv"
@@ -40,7 +41,12 @@ type volume struct {
 	copies       copies
 	leftovers    leftovers
 	owner        fuse.Owner
+	umask        uint32
 	mounted      time.Time
+
+	stopping   atomic.Bool     // no file is opened to write any more
+	uploads    context.Context // of all deliveries
+	endUploads context.CancelFunc
 
 	era atomic.Uint64 // counts the directories that were renamed or removed
 
@@ -52,9 +58,12 @@ type volume struct {
 }
 
 func newVolume(o Options) *volume {
+	uploads, endUploads := context.WithCancel(context.Background())
 	v := &volume{
-		client:  o.Client,
-		catalog: catalog.New(o.Client, o.MetadataTTL),
+		uploads:    uploads,
+		endUploads: endUploads,
+		client:     o.Client,
+		catalog:    catalog.New(o.Client, o.MetadataTTL),
 		cache: cache.New(cache.Options{
 			MemoryBytes:    o.MemoryBytes,
 			ReadaheadBytes: o.ReadaheadBytes,
@@ -72,6 +81,7 @@ func newVolume(o Options) *volume {
 		restore:      o.XattrRestore,
 		spool:        o.Spool,
 		owner:        fuse.Owner{Uid: o.UID, Gid: o.GID},
+		umask:        o.Umask,
 		mounted:      time.Now(),
 		drafts:       make(map[string]*imageNode),
 		expected:     make(map[*imageNode][]func()),

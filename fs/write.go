@@ -44,6 +44,9 @@ func (h *draftHandle) begin() { h.began, h.saw = h.draft.epoch, len(h.draft.empt
 
 // openDraft opens an image for writing, in the draft that the node has or gets.
 func (n *imageNode) openDraft(ctx context.Context, flags uint32) (*draftHandle, error) {
+	if n.vol.stopping.Load() && n.currentDraft() == nil {
+		return nil, errStopping
+	}
 	if err := n.writeMode(); err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func TestUnusableMountpointIsSaidWithWhatToDo(t *testing.T) {
 		"missing":   {filepath.Join(t.TempDir(), "nowhere"), []string{"does not exist", "mkdir -p"}},
 		"a file":    {file, []string{"not a directory"}},
 		"not empty": {filepath.Dir(file), []string{"not empty", "choose"}},
-		"busy":      {m.dir, []string{"mountpoint already", "umount"}},
+		"busy":      {m.dir, []string{"already mounted", s.url, "umount"}},
 	} {
 		for _, args := range [][]string{{"mount", "--url", s.url}, {"demo"}} {
 			t.Run(name+"/"+args[0], func(t *testing.T) {
@@ -101,21 +101,6 @@ func TestUnusableMountpointIsSaidWithWhatToDo(t *testing.T) {
 		}
 	}
 	tool(t, "ls", m.dir) // the busy one is as it was
-}
-
-func TestDeadMountIsSaidWithHowToRemoveIt(t *testing.T) {
-	t.Parallel()
-	s := startServer(t)
-	m := startMount(t, s.url)
-	_ = m.cmd.Process.Kill()
-	<-m.ended
-	if !isMounted(t, m.dir) {
-		t.Skip("this kernel removes the mounts of a killed program")
-	}
-	wantRefusal(t, invoke(t, launch{}, "mount", "--url", s.url, m.dir), 1, m.dir, "umount")
-	tool(t, "umount", m.dir)
-	again := start(t, launch{mount: m.dir}, "mount", "--url", s.url, m.dir)
-	again.ready()
 }
 
 func TestServerThatIsNotThereIsSaid(t *testing.T) {
@@ -187,7 +172,17 @@ func TestWrongCommandLineIsExitCodeTwo(t *testing.T) {
 		{"mount --verify sometimes " + dir, "auto, always or never"},
 		{"mount --architecture z80 " + dir, "x86_64"},
 		{"mount -o nonsense " + dir, "nonsense"},
-		{"mount -o ro,nonsense " + dir, "allow_other"},
+		{"mount -o ro,nonsense " + dir, "nonsense"},
+		{"mount -o ro,alow_other " + dir, "is allow_other meant?"},
+		{"mount -o metadata_ttl " + dir, "metadata_ttl=DURATION"},
+		{"mount -o remount,ro " + dir, "remount"},
+		{"mount --metadat-ttl 5s " + dir, "is --metadata-ttl meant?"},
+		{"mount --umask 888 " + dir, "022"},
+		{"mount --uid nobody-here " + dir, "nobody-here"},
+		{"mount --stop-timeout -1s " + dir, "--stop-timeout"},
+		{"mount --daemon --port 99999 " + dir, "--port"},
+		{"umount", "MOUNTPOINT"},
+		{"umount --timeout -1s " + dir, "--timeout"},
 		{"mount --url http://x --host y " + dir, "--host"},
 		{"mont " + dir, "mont"},
 	} {

@@ -44,6 +44,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o755); err != nil { // nobody runs it, too
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	visorfs = filepath.Join(dir, "visorfs")
 	if err := build(visorfs, "-race"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -102,6 +106,7 @@ type launch struct {
 	env    []string // default the keys that servers of tests know
 	dir    string   // working directory; default a new one
 	mount  string   // what it will mount on
+	user   uint32   // who runs it; default who runs the tests
 }
 
 func (l launch) command(t *testing.T, args ...string) *exec.Cmd {
@@ -121,6 +126,9 @@ func (l launch) command(t *testing.T, args ...string) *exec.Cmd {
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + l.dir,
 		"GORACE=atexit_sleep_ms=10"}, l.env...) // the race detector's own default is a second per program
 	cmd.WaitDelay = 5 * time.Second
+	if l.user != 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: l.user, Gid: l.user}}
+	}
 	return cmd
 }
 

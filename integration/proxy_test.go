@@ -35,15 +35,16 @@ type seen struct{ method, path, query, ranges string }
 
 // fault is what happens to a request. The zero value is nothing.
 type fault struct {
-	stall   bool  // no answer, ever
-	drop    bool  // the connection is closed instead of an answer
-	status  int   // answered by the proxy
-	late    bool  // with status: not before the whole of the request has come
-	away    bool  // with status: as a server does of which a part is not running
-	lost    bool  // the server does what it is asked, and the connection is closed instead of its answer
-	slow    bool  // likewise, and its answer takes slowTime more
-	cutUp   int64 // the connection breaks after so many bytes of the request's body
-	cutDown int64 // likewise of the reply's
+	stall   bool            // no answer, ever
+	hold    <-chan struct{} // the request goes on when this is closed
+	drop    bool            // the connection is closed instead of an answer
+	status  int             // answered by the proxy
+	late    bool            // with status: not before the whole of the request has come
+	away    bool            // with status: as a server does of which a part is not running
+	lost    bool            // the server does what it is asked, and the connection is closed instead of its answer
+	slow    bool            // likewise, and its answer takes slowTime more
+	cutUp   int64           // the connection breaks after so many bytes of the request's body
+	cutDown int64           // likewise of the reply's
 }
 
 var errCut = errors.New("cut by the proxy")
@@ -82,6 +83,12 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler)
 		case <-r.Context().Done():
 		}
 		panic(http.ErrAbortHandler)
+	case f.hold != nil:
+		select {
+		case <-f.hold:
+		case <-p.release:
+			panic(http.ErrAbortHandler)
+		}
 	case f.drop:
 		panic(http.ErrAbortHandler)
 	case f.status != 0:
@@ -183,6 +190,16 @@ func (p *proxy) setFault(f func(*http.Request) fault) {
 }
 
 // always is a fault of every request.
+// hold lets requests of a kind wait until a channel is closed.
+func (p *proxy) hold(kind func(*http.Request) bool, until <-chan struct{}) {
+	p.setFault(func(r *http.Request) fault {
+		if kind(r) {
+			return fault{hold: until}
+		}
+		return fault{}
+	})
+}
+
 func always(f fault) func(*http.Request) fault {
 	return func(*http.Request) fault { return f }
 }

@@ -25,7 +25,7 @@ var packages = map[string]string{
 	"mksquashfs": "squashfs-tools", "unsquashfs": "squashfs-tools",
 	"isoinfo": "genisoimage", "bsdtar": "libarchive-tools",
 	"fusermount3": "fuse3", "umount": "mount", "mount": "mount",
-	"setpriv": "util-linux", "findmnt": "util-linux",
+	"setpriv": "util-linux", "findmnt": "util-linux", "systemd-analyze": "systemd",
 	"rsync": "rsync", "qemu-img": "qemu-utils", "bash": "bash",
 	"diff": "diffutils", "cmp": "diffutils", "find": "findutils",
 }

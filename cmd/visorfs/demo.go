@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/visorfs/visorfs/fs"
 	"github.com/visorfs/visorfs/visclient"
 	"github.com/visorfs/visorfs/visserver"
 )
@@ -35,10 +34,7 @@ until it is unmounted, or ended with Ctrl-C or SIGTERM. The user has the access 
   cp debian.iso images/ && getfattr -d images/debian.iso`,
 		Args: oneArgument("MOUNTPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := m.check(); err != nil {
-				return err
-			}
-			if err := fs.CheckMountpoint(args[0]); err != nil {
+			if err := m.prepare(cmd.Flags(), args[0]); err != nil {
 				return err
 			}
 			dir, cleanup, err := demoDir(data)

@@ -2,17 +2,19 @@
 //
 // It has a file per command; each fills the options of a library and runs it. What
 // is shared by the commands: where settings come from (settings.go), how sizes and
-// -o options are read (size.go, mountopts.go), and the log (log.go).
+// -o options are read (size.go, mount_options.go), and the log (log.go).
 //
-// Exit codes: 0 for success, 1 for a failure, 2 for a wrong command line.
+// Exit codes: 0 for success, 1 for a failure, 2 for a wrong command line; as the helper of
+// mount(8), see mount_helper.go, 32 and 1.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -23,23 +25,61 @@ const (
 	exitUsage   = 2
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	launcher() // before anything else takes its place
+	name, args := filepath.Base(os.Args[0]), os.Args[1:]
+	if isHelperName(name) || isHelperCall(args) {
+		os.Exit(runHelper(args))
+	}
+	os.Exit(run(args))
+}
 
-func run(args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	root := newRoot()
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+// run runs a command, and returns the exit code.
+func run(args []string) int { return runRoot(newRoot(), args) }
+
+// runHelper does what mount(8) asks for.
+func runHelper(args []string) int {
+	call, err := parseHelperCall(args)
+	if err != nil {
+		complain(err)
+		return exitHelperUsage
+	}
+	line, err := call.commandLine()
+	if err != nil {
+		complain(err)
+		return exitHelperUsage
+	}
+	if call.fake {
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "visorfs: %s\n", printableLines(err.Error()))
-	var usage usageError
-	if errors.As(err, &usage) {
-		return exitUsage
+	root := newRoot()
+	if !call.verbose {
+		root.SetOut(io.Discard) // mount(8) is silent
 	}
-	return exitFailure
+	switch runRoot(root, line) {
+	case 0:
+		return 0
+	case exitUsage:
+		return exitHelperUsage
+	}
+	return exitHelperFailure
+}
+
+func runRoot(root *cobra.Command, args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		complain(err)
+	}
+	return exitCode(err)
+}
+
+func complain(err error) {
+	text := printableLines(err.Error())
+	fmt.Fprintf(os.Stderr, "visorfs: %s\n", text)
+	tellLauncher(text)
 }
 
 // usageError is a command line that cannot be run.
@@ -63,10 +103,8 @@ file's extended attributes.`,
 		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newMount(), newServe(), newDemo(), newImage())
+	root.AddCommand(newMount(), newUmount(), newServe(), newDemo(), newImage())
 	return root
 }

@@ -1,18 +1,10 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
-	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -20,18 +12,14 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/visorfs/visorfs/cache"
-	"github.com/visorfs/visorfs/cache/disk"
 	"github.com/visorfs/visorfs/fs"
 	"github.com/visorfs/visorfs/meta"
-	"github.com/visorfs/visorfs/spool"
 	"github.com/visorfs/visorfs/visclient"
 )
 
-// unmountGrace is how long an ending mount waits for files to be closed.
-const unmountGrace = 10 * time.Second
-
 // mountFlags are the flags that say how a repository is mounted.
 type mountFlags struct {
+	accessFlags
 	memory       size
 	readahead    size
 	streams      int
@@ -44,7 +32,10 @@ type mountFlags struct {
 	metadataTTL  time.Duration
 	architecture string
 	allOwners    bool
+	stopTimeout  time.Duration
 	options      []string
+	kernel       []string // those of the options that are the kernel's
+	sloppy       bool
 	debug        bool
 	debugFUSE    bool
 }
@@ -64,12 +55,17 @@ func (m *mountFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&m.metadataTTL, "metadata-ttl", 5*time.Second, "how long names and metadata are believed before the server is asked again")
 	flags.StringVar(&m.architecture, "architecture", "x86_64", "`ARCH` of new files whose name does not tell: i386 or x86_64")
 	addAllOwners(flags, &m.allOwners)
-	flags.StringSliceVarP(&m.options, "options", "o", nil, "mount `OPTIONS`, separated by commas: "+optionNames())
+	flags.DurationVar(&m.stopTimeout, "stop-timeout", time.Minute, "how long to finish uploads after Ctrl-C or SIGTERM; a second one ends it at once")
+	flags.StringArrayVarP(&m.options, "options", "o", nil, "`OPTIONS` like allow_other,ro,metadata_ttl=5s: any flag, and those of mount(8)")
+	flags.BoolVar(&m.sloppy, "sloppy", false, "leave out unknown options")
+	m.accessFlags.add(flags)
+	flags.SetNormalizeFunc(normalizeFlag)
+	_ = flags.MarkHidden("sloppy") // there is such a flag
 	flags.BoolVar(&m.debug, "debug", false, "log every step")
 	flags.BoolVar(&m.debugFUSE, "debug-fuse", false, "log every request of the kernel")
 }
 
-func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (fs.Options, error) {
+func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) fs.Options {
 	o := fs.Options{
 		Client:       client,
 		MetadataTTL:  max(m.metadataTTL, 1), // 0 is "always ask", not the default
@@ -82,12 +78,12 @@ func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) (f
 		NoPassthrough:  m.noPass,
 		AllOwners:      m.allOwners,
 
-		UID:       uint32(os.Getuid()),
-		GID:       uint32(os.Getgid()),
+		Kernel:    m.kernel,
 		DebugFUSE: m.debugFUSE,
 		Logger:    logger,
 	}
-	return o, applyMountOptions(&o, m.options)
+	m.accessFlags.apply(&o)
+	return o
 }
 
 // verifyModes are the values of --verify.
@@ -95,13 +91,27 @@ var verifyModes = map[string]cache.Verify{
 	"auto": cache.VerifyAuto, "always": cache.VerifyAlways, "never": cache.VerifyNever,
 }
 
-// check refuses impossible flags before anything is asked of a server.
+// prepare reads the options, refuses impossible flags before anything is asked of a
+// server, and a mountpoint that is none.
+func (m *mountFlags) prepare(flags *pflag.FlagSet, mountpoint string) error {
+	if err := m.applyOptions(flags); err != nil {
+		return err
+	}
+	if err := m.check(); err != nil {
+		return err
+	}
+	if err := fs.RecoverMountpoint(mountpoint, newLogger(m.debug)); err != nil {
+		return err
+	}
+	return fs.CheckMountpoint(mountpoint)
+}
+
 func (m *mountFlags) check() error {
 	if err := m.checkReading(); err != nil {
 		return usageError{err}
 	}
-	if err := applyMountOptions(new(fs.Options), m.options); err != nil {
-		return err
+	if m.stopTimeout < 0 {
+		return usageError{fmt.Errorf("--stop-timeout %s: give a time of 0 or more, like 1m", m.stopTimeout)}
 	}
 	if m.metadataTTL < 0 {
 		return usageError{fmt.Errorf("--metadata-ttl %s: give a time of 0 or more, like 5s", m.metadataTTL)}
@@ -134,96 +144,38 @@ func (m *mountFlags) checkReading() error {
 	return nil
 }
 
-// openDisk opens the disk cache, if one is asked for.
-func (m *mountFlags) openDisk(mountpoint string, logger *slog.Logger) (*disk.Store, error) {
-	if m.cacheDir == "" {
-		return nil, nil
-	}
-	if err := checkOutside("cache-dir", m.cacheDir, mountpoint); err != nil {
-		return nil, err
-	}
-	store, err := disk.Open(disk.Options{Dir: m.cacheDir, Bytes: int64(m.cacheSize), Logger: logger})
-	if err != nil {
-		return nil, fmt.Errorf("--cache-dir: %w", err)
-	}
-	return store, nil
-}
-
-// openSpool opens the directory for what is being written.
-func (m *mountFlags) openSpool(mountpoint string, logger *slog.Logger) (*spool.Dir, error) {
-	dir := cmp.Or(m.spoolDir, defaultSpool())
-	if err := checkOutside("spool-dir", dir, mountpoint); err != nil {
-		return nil, err
-	}
-	s, err := spool.Open(spool.Options{Dir: dir, MaxBytes: int64(m.spoolSize), Logger: logger})
-	if err != nil {
-		return nil, fmt.Errorf("--spool-dir: %w", err)
-	}
-	return s, nil
-}
-
-// defaultSpool is on a disk, unlike many a temporary directory: images are large.
-func defaultSpool() string {
-	if dir, err := os.UserCacheDir(); err == nil {
-		return filepath.Join(dir, "visorfs", "spool")
-	}
-	return fmt.Sprintf("/var/tmp/visorfs-%d/spool", os.Getuid())
-}
-
-// checkOutside refuses a directory of a flag that is below the mountpoint.
-func checkOutside(flag, dir, mountpoint string) error {
-	inside, err := isInside(dir, mountpoint)
-	switch {
-	case err != nil:
-		return fmt.Errorf("--%s: %w", flag, err)
-	case inside:
-		return usageError{fmt.Errorf("--%s %s is inside the mountpoint %s; choose a directory outside", flag, dir, mountpoint)}
-	}
-	return nil
-}
-
-// isInside reports whether a path, which need not exist, is below a directory.
-func isInside(path, dir string) (bool, error) {
-	var err error
-	if path, err = filepath.Abs(path); err != nil {
-		return false, err
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return false, err
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && (rel == "." || filepath.IsLocal(rel)), nil
-}
-
 func newMount() *cobra.Command {
 	var s settings
 	var m mountFlags
+	var daemon bool
 	cmd := &cobra.Command{
 		Use:   "mount [flags] MOUNTPOINT",
 		Short: "Mount the repository of a VIS server",
 		Long: `Mounts the images of a VIS server on the empty directory MOUNTPOINT and serves
-them until it is unmounted, or ended with Ctrl-C or SIGTERM. A line on standard
-output says when the mount is ready.
+them until it is unmounted, or ended with Ctrl-C or SIGTERM: then it finishes the
+uploads that are under way, begins no new ones, and unmounts. A line on standard
+output says when the mount is ready. With --daemon it goes on in the background from
+there, and logs to a file, which the line names.
+
+A mount that a killed visorfs left on MOUNTPOINT is removed first.
 ` + settingsHelp,
 		Example: `  visorfs mount --url http://vis:4568 ~/images
   ls -l ~/images                                         # images, with their sizes
   getfattr -d ~/images/debian.iso                        # their metadata
   setfattr -n user.visor.type -v machine ~/images/debian.iso
   cp disk.vmdk ~/images/                                 # upload; cp's exit code is the server's word
-  fusermount3 -u ~/images                                # end it`,
+  visorfs umount ~/images                                # end it; fusermount3 -u does so, too
+
+  visorfs mount --daemon --url http://vis:4568 -o ro,metadata_ttl=1m ~/images
+  mount -t visorfs http://vis:4568 /mnt/images -o allow_other  # with links to visorfs in
+                                                         # /sbin/mount.visorfs and mount.fuse.visorfs`,
 		Args: oneArgument("MOUNTPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := m.check(); err != nil {
+			if err := m.prepare(cmd.Flags(), args[0]); err != nil {
 				return err
 			}
-			if err := fs.CheckMountpoint(args[0]); err != nil {
-				return err
+			if daemon {
+				return s.launch(cmd, &m, args[0])
 			}
 			client, err := s.connect(cmd.Context())
 			if err != nil {
@@ -234,67 +186,25 @@ output says when the mount is ready.
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&daemon, "daemon", false, "go on in the background when it is mounted")
 	s.addServer(cmd.Flags())
 	s.addKeys(cmd.Flags())
 	m.add(cmd.Flags())
 	return cmd
 }
 
-// runMount mounts, says ready, and serves until the mount ends or ctx does.
-func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *mountFlags, dir string, ready func() string) error {
-	boundHeap(int64(m.memory))
-	logger := newLogger(m.debug)
-	o, err := m.fsOptions(client, logger)
+// launch starts the mount as a daemon. What needs no server to be found wrong is said
+// without one.
+func (s *settings) launch(cmd *cobra.Command, m *mountFlags, mountpoint string) error {
+	o, err := s.resolve()
 	if err != nil {
 		return err
 	}
-	if o.Disk, err = m.openDisk(dir, logger); err != nil {
+	if err := requireKeys(o); err != nil {
 		return err
 	}
-	if o.Spool, err = m.openSpool(dir, logger); err != nil {
-		return errors.Join(err, closeStores(o))
-	}
-	mount, err := fs.New(dir, o)
-	if err != nil {
-		return errors.Join(err, closeStores(o))
-	}
-	fmt.Fprintf(out, "visorfs: %s\n", ready())
-
-	adapting, stop := context.WithCancel(ctx)
-	defer stop()
-	go adaptProcessors(adapting, mount.Requests)
-
-	ended := make(chan struct{})
-	go func() { mount.Wait(); close(ended) }()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-	}
-	grace, cancel := graceful(unmountGrace)
-	defer cancel()
-	if err := mount.Unmount(grace); err != nil {
+	if _, err := visclient.New(o); err != nil {
 		return err
 	}
-	<-ended
-	return nil
-}
-
-// closeStores closes what a mount that did not come about would have closed.
-func closeStores(o fs.Options) error {
-	var disk, spool error
-	if o.Disk != nil {
-		disk = o.Disk.Close()
-	}
-	if o.Spool != nil {
-		spool = o.Spool.Close()
-	}
-	return errors.Join(disk, spool)
-}
-
-// graceful returns a context that ends after a while, or at a second signal.
-func graceful(d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, d)
-	return ctx, func() { cancel(); stop() }
+	return startDaemon(cmd.Context(), cmd.OutOrStdout(), m.daemonArguments(cmd.Flags(), mountpoint), s.secretKey, mountpoint)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/dustin/go-humanize"
 )
@@ -19,11 +20,16 @@ func (s *size) Set(text string) error {
 	return nil
 }
 
+// String is rounded nowhere, so that it can be read again.
 func (s *size) String() string {
 	if *s == 0 {
 		return ""
 	}
-	return humanize.IBytes(uint64(*s))
+	text := humanize.IBytes(uint64(*s))
+	if n, err := humanize.ParseBytes(text); err != nil || n != uint64(*s) {
+		return strconv.FormatInt(int64(*s), 10)
+	}
+	return text
 }
 
 func (s *size) Type() string { return "SIZE" }
