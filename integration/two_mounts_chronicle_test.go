@@ -176,6 +176,12 @@ func (s shown) may(is func(*version) bool) bool { return slices.ContainsFunc(s.v
 // isChanging tells whether a change may still show.
 func (s shown) isChanging() bool { return len(s.events) > 0 }
 
+// mayHaveGone tells whether the file may be at another path by now, and not yet gone from
+// this one.
+func (s shown) mayHaveGone() bool {
+	return len(s.versions) > 1 && s.may(func(v *version) bool { return v == nil })
+}
+
 func (s shown) String() string {
 	text := fmt.Sprintf("one of %v", s.versions)
 	for _, e := range slices.Concat(s.before, s.events) {
