@@ -36,8 +36,10 @@ func accessOf(mode uint32) string {
 }
 
 func modTime(img *meta.Image) time.Time {
-	if t, err := time.Parse(time.RFC3339Nano, img.Other[mtimeKey]); err == nil {
-		return t
+	if text, ok := img.Other[mtimeKey]; ok {
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			return t
+		}
 	}
 	if !img.UploadedAt.IsZero() {
 		return img.UploadedAt

@@ -32,7 +32,7 @@ func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *
 	n := &imageNode{vol: d.vol}
 	n.draft, _ = newDraft(n, p, nil, fields) // nothing can fail where nothing is stored
 	n.draft.handles = 1
-	n.modes.cached = 1
+	n.used().modes.cached = 1
 	inode := d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFREG})
 	h := newDraftHandle(ctx, n, n.draft)
 	h.begin()

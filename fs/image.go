@@ -24,12 +24,25 @@ type imageNode struct {
 	alias     bool    // it has not the number of its image: see setID
 	forgotten bool    // by the kernel
 	draft     *draft  // while open for writing
-	warm      string  // version of the data that the kernel has pages of
+	use       *use    // since it was first opened; see used
+}
 
+// use is what is to be known of a file that was opened at some time. It is guarded by
+// imageNode.mu.
+type use struct {
+	warm    string      // version of the data that the kernel has pages of
 	commits int         // of drafts, that changed the data
 	latest  *meta.Image // with the data of the last of them
+	modes   ioModes
+}
 
-	modes ioModes
+// used returns what is known of the node's use. Most files of a large directory are looked
+// at only, and have none. n.mu is held.
+func (n *imageNode) used() *use {
+	if n.use == nil {
+		n.use = new(use)
+	}
+	return n.use
 }
 
 func (n *imageNode) imageID() meta.ID {
@@ -218,7 +231,7 @@ func (n *imageNode) openBeside() *readHandle {
 	if n.draft == nil {
 		return nil
 	}
-	n.modes.cached++
+	n.used().modes.cached++
 	return &readHandle{node: n}
 }
 
@@ -226,16 +239,19 @@ func (n *imageNode) openBeside() *readHandle {
 func (n *imageNode) state() (d *draft, latest *meta.Image, commits int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.draft, n.latest, n.commits
+	if n.use == nil {
+		return n.draft, nil, 0
+	}
+	return n.draft, n.use.latest, n.use.commits
 }
 
 // pageCache tells the kernel to keep its pages of the file when the data are still
 // those it read before. n.mu is held.
 func (n *imageNode) pageCache(version string) uint32 {
-	if n.warm == version {
+	if n.used().warm == version {
 		return fuse.FOPEN_KEEP_CACHE
 	}
-	n.warm = version
+	n.used().warm = version
 	return 0
 }
 
@@ -250,5 +266,5 @@ func (n *imageNode) forgetPages() {
 func (n *imageNode) coolDown() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.warm = ""
+	n.used().warm = ""
 }

@@ -35,13 +35,13 @@ var _ = (gofuse.FilePassthroughFder)(passedHandle{})
 func (h passedHandle) PassthroughFd() (int, bool) {
 	h.node.mu.Lock()
 	defer h.node.mu.Unlock()
-	return int(h.node.modes.backing.Fd()), true
+	return int(h.node.used().modes.backing.Fd()), true
 }
 
 func (h passedHandle) Release(ctx context.Context) syscall.Errno {
 	h.node.vol.catalog.Disuse()
 	h.node.mu.Lock()
-	m := &h.node.modes
+	m := &h.node.used().modes
 	if m.through--; m.through == 0 {
 		m.release()
 		*m = ioModes{cached: m.cached}
@@ -59,7 +59,7 @@ func (n *imageNode) openMode(r *cache.Reader, version string, commits int) (gofu
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	h := &readHandle{node: n, reader: r, saw: commits}
-	m := &n.modes
+	m := &n.used().modes
 	if m.through == 0 && m.cached == 0 && n.vol.passthrough {
 		if f, release, ok := r.Backing(); ok {
 			*m = ioModes{backing: f, release: release, version: version}
@@ -80,10 +80,10 @@ func (n *imageNode) openMode(r *cache.Reader, version string, commits int) (gofu
 func (n *imageNode) writeMode() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.modes.through > 0 {
+	if n.used().modes.through > 0 {
 		return errPassedThrough
 	}
-	n.modes.cached++
+	n.used().modes.cached++
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (n *imageNode) writeMode() error {
 func (n *imageNode) endCached() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.modes.cached--
+	n.used().modes.cached--
 }
 
 var _ = (gofuse.FileLseeker)((*readHandle)(nil))

@@ -74,7 +74,7 @@ type readHandle struct {
 
 	mu     sync.Mutex
 	reader *cache.Reader // nil before the first read of what was open for writing
-	saw    int           // imageNode.commits that reader is of
+	saw    int           // use.commits that reader is of
 }
 
 var _ = (gofuse.FileReader)((*readHandle)(nil))

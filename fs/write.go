@@ -150,8 +150,8 @@ func (n *imageNode) dropDraft(d *draft) {
 		n.vol.notifier.addAnew(d.name()) // an image has its own number
 	}
 	if img, commits := d.committed(); commits > 0 {
-		n.latest = img
-		n.commits += commits
+		n.used().latest = img
+		n.used().commits += commits
 	}
 }
 

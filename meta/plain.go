@@ -131,13 +131,27 @@ func (p *Parser) set(img *Image, a *Attribute, value jsonValue) bool {
 		}
 		*a.number(img) = count
 	case a.unique:
-		start := len(p.texts)
-		p.texts = append(p.texts, value.text...)
-		p.own = append(p.own, ownText{a, start, len(p.texts)})
+		p.addOwn(a, value.text)
 	default:
 		a.setText(img, p.share(value.text))
 	}
 	return true
+}
+
+// addOwn notes a text of the image's own. Where it ends as the one before, as a URI does
+// with the id, the two are one piece of memory.
+func (p *Parser) addOwn(a *Attribute, text []byte) {
+	if n := len(p.own); n > 0 {
+		before := &p.own[n-1]
+		if length := before.end - before.start; length > 0 && bytes.HasSuffix(text, p.texts[before.start:before.end]) {
+			p.texts = p.texts[:before.start]
+			before.start += len(text) - length
+			before.end = before.start + length
+		}
+	}
+	start := len(p.texts)
+	p.texts = append(p.texts, text...)
+	p.own = append(p.own, ownText{a, start, len(p.texts)})
 }
 
 // addCustom notes a custom attribute. It reports false for one that takes more to read.

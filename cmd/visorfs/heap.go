@@ -26,10 +26,10 @@ func boundHeap(cached int64) {
 // list comes in, collections take more time than reading it.
 func heapBound(used int64) int64 {
 	const (
-		plenty  = 128 << 20
-		garbage = 16 << 20
+		plenty  = 140 << 20
+		garbage = 32 << 20
 	)
-	return max(min(2*used, plenty), used+used/16+garbage)
+	return max(min(2*used, plenty), used+garbage)
 }
 
 // heapInUse is what the latest collection found in use, in bytes.
