@@ -105,11 +105,14 @@ func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
 		return errno
 	}
 	attrs := []any{"path", "/" + path, "errno", errno.Error()}
+	var e *visclient.Error
+	if errors.As(err, &e) && id == "" {
+		id = e.ID
+	}
 	if id != "" {
 		attrs = append(attrs, "id", string(id))
 	}
-	var e *visclient.Error
-	if errors.As(err, &e) && e.StatusCode != 0 {
+	if e != nil && e.StatusCode != 0 {
 		attrs = append(attrs, "status", e.StatusCode)
 	}
 	v.log.Log(context.Background(), level(errno), op+": "+err.Error(), attrs...)

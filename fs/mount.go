@@ -84,10 +84,12 @@ func New(dir string, o Options) (*Mount, error) {
 	if err := CheckMountpoint(dir); err != nil {
 		return nil, err
 	}
-	if err := checkSystem(dir, o); err != nil {
-		return nil, err
+	if o.AllowOther {
+		if err := checkAllowOther(); err != nil {
+			return nil, err
+		}
 	}
-	dir, err := realPath(dir)
+	dir, err := realPath(dir) // while nothing is mounted on it
 	if err != nil {
 		return nil, err
 	}
@@ -115,10 +117,7 @@ func New(dir string, o Options) (*Mount, error) {
 }
 
 func (v *volume) fuseOptions(o Options) *gofuse.Options {
-	logger := log.New(fuseLog{v.log}, "", 0)
-	if o.DebugFUSE {
-		logger = log.Default()
-	}
+	logger := log.New(fuseLog{v.log, o.DebugFUSE}, "", 0)
 	options := &gofuse.Options{
 		Logger:          logger,
 		NegativeTimeout: &v.negativeTTL,

@@ -11,22 +11,21 @@ import (
 	"strconv"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"golang.org/x/sys/unix"
 )
 
 // extraCapabilities spares the kernel from asking for security.capability before each
 // write: no image has set-user-id bits or capabilities that a write would clear.
 const extraCapabilities = fuse.CAP_HANDLE_KILLPRIV_V2
 
-// checkSystem reports why a mount will not be possible, and what to do.
-func checkSystem(dir string, o Options) error {
+// checkSystem reports why this user cannot mount anything, and what to do.
+func checkSystem() error {
 	if err := checkDevice(); err != nil {
 		return err
 	}
 	if os.Geteuid() == 0 {
 		return nil
 	}
-	return checkUser(dir, o)
+	return checkUser()
 }
 
 func checkDevice() error {
@@ -44,18 +43,20 @@ func checkDevice() error {
 }
 
 // checkUser says what fusermount3 would say on standard error, where nobody may look.
-func checkUser(dir string, o Options) error {
-	const config = "/etc/fuse.conf"
+func checkUser() error {
 	if _, err := exec.LookPath(fusermountName); err != nil {
 		return errNoFusermount
 	}
 	if _, err := user.LookupId(strconv.Itoa(os.Getuid())); err != nil {
 		return fmt.Errorf("user %d has no name on this machine, and %s mounts for none without; add it to /etc/passwd, or run as root", os.Getuid(), fusermountName)
 	}
-	if err := unix.Access(dir, unix.W_OK); err != nil {
-		return fmt.Errorf("%s: you may not write there, and users may mount only where they may; choose a directory of your own, or run as root", dir)
-	}
-	if o.AllowOther && !hasLine(config, "user_allow_other") {
+	return nil
+}
+
+// checkAllowOther reports why this user cannot let others in.
+func checkAllowOther() error {
+	const config = "/etc/fuse.conf"
+	if os.Geteuid() != 0 && !hasLine(config, "user_allow_other") {
 		return fmt.Errorf("allow_other: only root may let other users in; to let users do so, put the line user_allow_other into %s, or leave it out", config)
 	}
 	return nil

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckMountpoint reports why a directory cannot be mounted on, and what to do.
+// CheckMountpoint reports why a directory cannot be mounted on, or nothing can, and what
+// to do.
 func CheckMountpoint(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
@@ -21,7 +22,7 @@ func CheckMountpoint(dir string) error {
 		return fmt.Errorf("%s does not exist; make it with: mkdir -p %s", dir, dir)
 	case errors.Is(err, iofs.ErrPermission): // perhaps somebody else's mount
 	case err != nil:
-		return fmt.Errorf("mountpoint: %w", err)
+		return fmt.Errorf("mountpoint: %w; choose a directory of your own", err)
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory; a mountpoint is", dir)
 	}
@@ -29,22 +30,25 @@ func CheckMountpoint(dir string) error {
 	case failed != nil:
 		return failed
 	case on != nil && on.Type == autofs:
-		return nil // to look inside would wait for this very mount
+		return checkSystem() // to look inside would wait for this very mount
 	case on != nil && on.IsVisorfs():
 		return fmt.Errorf("%s is already mounted on %s; unmount it with: visorfs umount %s, or choose another directory", on.Source, dir, dir)
 	case on != nil:
 		return fmt.Errorf("%s is a mountpoint already, of a filesystem of type %s; unmount it with: umount %s, or choose another directory", dir, on.Type, dir)
 	case err != nil:
-		return fmt.Errorf("mountpoint: %w", err)
+		return fmt.Errorf("mountpoint: %w; choose a directory of your own", err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("mountpoint: %w", err)
+		return fmt.Errorf("mountpoint: %w; choose a directory of your own", err)
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s is not empty (it has %s), and a mount would hide what is in it; choose an empty directory", dir, entries[0].Name())
 	}
-	return nil
+	if os.Geteuid() != 0 && unix.Access(dir, unix.W_OK) != nil {
+		return fmt.Errorf("%s: you may not write there, and users may mount only where they may; choose a directory of your own, or run as root", dir)
+	}
+	return checkSystem()
 }
 
 // autofs is the type of what systemd (x-systemd.automount) puts on a directory that is to

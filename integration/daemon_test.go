@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -132,7 +133,7 @@ func TestDaemonShowsItsSecretToNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
-			l := launch{dir: home, env: []string{"VISOR_ACCESS_KEY=foo", "VISOR_SECRET_KEY=wrong", "XDG_STATE_HOME=" + home}}
+			l := launch{dir: home, env: []string{"VISOR_ACCESS_KEY=foo", "VISOR_SECRET_KEY=wrong", "VISORFS_OPTIONS=secret_key=wrong", "VISORFS_SECRET_KEY_FILE=none", "XDG_STATE_HOME=" + home}}
 			d := launchDaemon(t, l, append([]string{"mount", "--daemon", "--url", s.url}, args...)...)
 			if line := d.cmdline(); strings.Contains(line, secret) || !strings.Contains(line, "--url="+s.url) {
 				t.Errorf("its command line is %q", line)
@@ -145,6 +146,52 @@ func TestDaemonShowsItsSecretToNobody(t *testing.T) {
 				t.Errorf("its log is %q, %v", log, err)
 			}
 		})
+	}
+}
+
+func TestDaemonHasTheSettingsOfItsStarter(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	s.post("a.img", random(301, 1000), nil)
+	home := t.TempDir()
+	for name, text := range map[string]string{
+		"here.yml": "visorfs:\n  url: " + s.url + "\n  access-key: " + accessKey + "\n  secret-key-file: key\n  cache-dir: cache\n  umask: 077\n  options: [noexec, ro]\n",
+		"key":      secretKey + "\n",
+	} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := launch{dir: home, env: []string{"VISORFS_GID=34", "VISORFS_UMASK=0", "XDG_STATE_HOME=" + home}}
+	d := launchDaemon(t, l, "mount", "--daemon", "--config", "here.yml", "--log-file", "log", "--log-format", "json", "-o", "spool_dir=spool,uid=12,umask=027,nosuid", "--spool-size", "0")
+	wantContent(t, d.path("a.img"), random(301, 1000))
+	if got := tool(t, "stat", "-c", "%u %g %a", d.path("a.img")); got != "12 34 640\n" {
+		t.Errorf("owner and mode are %s", got)
+	}
+	if options := tool(t, "findmnt", "-no", "OPTIONS", d.dir); strings.Contains(options, "noexec") || strings.Contains(options, "ro,") {
+		t.Errorf("options of the file, which -o overrules, are in %s", options)
+	}
+	for _, name := range []string{"cache", "spool"} {
+		if _, err := os.Stat(filepath.Join(home, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if d.log != filepath.Join(home, "log") {
+		t.Errorf("its log is %s", d.log)
+	}
+	if err := syscall.Kill(d.pid, syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	tool(t, "umount", d.dir)
+	d.ends()
+	text, err := os.ReadFile(d.log)
+	if err != nil || len(text) == 0 {
+		t.Fatalf("%q, %v", text, err)
+	}
+	for line := range bytes.Lines(text) {
+		if !json.Valid(line) {
+			t.Errorf("in the log: %s", line)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.Chmod(dir, 0o755); err != nil { // nobody runs it, too
+	if err := os.Chmod(dir, 0o755); err != nil { // for tests that are other users
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

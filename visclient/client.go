@@ -115,7 +115,7 @@ func baseURL(o Options) (url.URL, error) {
 	u, err := url.Parse(o.URL)
 	switch {
 	case err != nil:
-		return url.URL{}, fmt.Errorf("server URL %q: %w", withoutSecrets(o.URL), withoutURL(err))
+		return url.URL{}, fmt.Errorf("server URL %q: %w; want http://HOST:PORT or https://HOST:PORT", withoutSecrets(o.URL), withoutURL(err))
 	case u.User != nil:
 		return url.URL{}, fmt.Errorf("server URL %q: VIS takes no password in it; give the access key and secret key instead", withoutSecrets(o.URL))
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
@@ -145,7 +145,7 @@ func readAuthorities(file string) (*x509.CertPool, error) {
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("CA file: %w", err)
+		return nil, fmt.Errorf("CA file: %w; name a file of certificates in PEM", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,16 +62,18 @@ func ReadConfigFile(path string) (ConfigFile, error) {
 	if err != nil {
 		return ConfigFile{}, err
 	}
-	return parseConfigFile(path, data)
+	return ParseConfigFile(path, data)
 }
 
-func parseConfigFile(path string, data []byte) (ConfigFile, error) {
+// ParseConfigFile is [ReadConfigFile] for a file that was read already. With
+// [ErrNoImageSection] it returns what the other sections tell.
+func ParseConfigFile(path string, data []byte) (ConfigFile, error) {
 	file, err := readSections(data)
-	if err != nil {
-		return ConfigFile{}, fmt.Errorf("%s: %w", path, err)
+	if err == nil {
+		file.Path = path
+		return file, nil
 	}
-	file.Path = path
-	return file, nil
+	return file, fmt.Errorf("%s: %w", path, err)
 }
 
 func readSections(data []byte) (ConfigFile, error) {
@@ -86,14 +89,20 @@ func readSections(data []byte) (ConfigFile, error) {
 		} `yaml:"visor_store"`
 	}
 	if err := yaml.Unmarshal(data, &all); err != nil {
+		if unquotedSecret.Match(data) {
+			err = errUnquotedSecret
+		}
 		return ConfigFile{}, oneLine(err)
 	}
 	image, err := findImageSection(all)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNoImageSection) {
 		return ConfigFile{}, err
 	}
-	if err := yaml.Unmarshal(data, &known); err != nil {
+	if err := yaml.Unmarshal(data, &known); err != nil && image != nil {
 		return ConfigFile{}, oneLine(err)
+	}
+	if err != nil {
+		return ConfigFile{Store: known.Store.Default}, err
 	}
 	port, err := portOf(image["bind_port"])
 	if err != nil {
@@ -119,6 +128,10 @@ func portOf(value any) (int, error) {
 
 const imageSection = "visor_image"
 
+// ErrNoImageSection is the error for a configuration file without VISOR's section about
+// its image service.
+var ErrNoImageSection = errors.New("no section " + imageSection)
+
 var imageKeys = []string{"bind_host", "bind_port", "access_key", "secret_key"}
 
 // findImageSection also finds what was probably meant as the section, or as a key of
@@ -131,7 +144,7 @@ func findImageSection(all map[string]any) (map[string]any, error) {
 				return nil, fmt.Errorf("%s: is %s meant?", name, imageSection)
 			}
 		}
-		return nil, fmt.Errorf("no section %s (it holds %s)", imageSection, strings.Join(imageKeys, ", "))
+		return nil, fmt.Errorf("%w (it holds %s)", ErrNoImageSection, strings.Join(imageKeys, ", "))
 	}
 	for _, name := range slices.Sorted(maps.Keys(image)) {
 		if key := nearest(name, imageKeys); key != "" {
@@ -155,6 +168,12 @@ func nearest(name string, of []string) string {
 	}
 	return best
 }
+
+// unquotedSecret is a secret key that YAML takes for an anchor or a tag, and would name in
+// its error.
+var unquotedSecret = regexp.MustCompile(`secret[_-]key["']?\s*:\s*[*&!]`)
+
+var errUnquotedSecret = errors.New("a secret key with special characters in it; put it in quotes")
 
 // oneLine joins the lines of the YAML library's errors.
 func oneLine(err error) error {

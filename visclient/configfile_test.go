@@ -74,6 +74,7 @@ func TestWrongConfigFileIsSaidToBe(t *testing.T) {
 		"visor_image: {secret_key: " + secret + ", bind_port: x}":               "x",
 		"visor_image: {secret_key: " + secret + ", bind_port: 1, bind_port: 2}": "already",
 		"visor_image: {secret_key: [" + secret + "]}":                           "cannot",
+		"visor_image: {secret_key: *" + secret + "}":                            "in quotes",
 		"\x00": "control", "\xff\xfe": "",
 	} {
 		path := write(t, text)

@@ -26,6 +26,10 @@ var (
 	ErrInternal  = errors.New("server error")                   // any other status of 500 and above
 	ErrTimeout   = errors.New("no answer in time")              // see Options.Timeout
 	ErrMismatch  = errors.New("the server's reply contradicts") // what was stored is not what was sent, or what came is not what was asked for
+
+	ErrClock  = errors.New("the clocks differ") // of CheckAccess: an ErrForbidden that the Date of the request may be the reason for
+	ErrNotVIS = errors.New("not a VIS server")  // of CheckAccess
+	ErrNotTLS = errors.New("the server speaks http, not https")
 )
 
 // Error is a failed operation.

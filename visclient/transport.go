@@ -162,7 +162,7 @@ func (t *transport) handshake(ctx context.Context, tcp net.Conn) (*tls.Conn, err
 	case limited.Err() != nil:
 		return nil, context.Cause(limited)
 	case errors.As(err, &wrong) && string(wrong.RecordHeader[:]) == "HTTP/":
-		return nil, fmt.Errorf("the server at %s speaks http, not https", t.host)
+		return nil, fmt.Errorf("%w (%s)", ErrNotTLS, t.host)
 	}
 	return nil, err
 }

@@ -54,7 +54,7 @@ const (
 func openRecords(path string, prepare func(*meta.Image)) (*records, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open %s: the directory is in use by another server: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w: %w", path, ErrInUse, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)

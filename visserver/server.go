@@ -91,6 +91,9 @@ type Server struct {
 	close       func() error
 }
 
+// ErrInUse is the error of [New] for a directory that another server has.
+var ErrInUse = errors.New("the directory is in use by another server")
+
 // New opens the repository in options.Dir, or creates it, and removes what a
 // crash left there. It fails if another server uses the directory.
 func New(options Options) (*Server, error) {

@@ -33,8 +33,16 @@ until it is unmounted, or ended with Ctrl-C or SIGTERM. The user has the access 
   visorfs demo images &
   cp debian.iso images/ && getfattr -d images/debian.iso`,
 		Args: oneArgument("MOUNTPOINT"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := m.prepare(cmd.Flags(), args[0]); err != nil {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if err := m.applyOptions(cmd.Flags()); err != nil {
+				return err
+			}
+			closeLog, err := m.openLog(args[0])
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, closeLog(err)) }()
+			if err := m.clear(args[0]); err != nil {
 				return err
 			}
 			dir, cleanup, err := demoDir(data)
@@ -65,7 +73,7 @@ func runDemo(cmd *cobra.Command, listen, dir string, m *mountFlags, mountpoint s
 	server, err := startServer(listen, openVIS(visserver.Options{
 		Dir:    dir,
 		Users:  map[string]string{demoAccessKey: demoSecretKey},
-		Logger: newLogger(m.debug),
+		Logger: m.logger,
 	}))
 	if err != nil {
 		return err

@@ -1,8 +1,9 @@
 // Command visorfs mounts a VISOR Image System (VIS) as a directory, and can be one.
 //
 // It has a file per command; each fills the options of a library and runs it. What
-// is shared by the commands: where settings come from (settings.go), how sizes and
-// -o options are read (size.go, mount_options.go), and the log (log.go).
+// is shared by the commands: where settings come from (settings*.go), what is said of a
+// server that cannot be used (access.go), how flags, sizes and -o options are read
+// (flag_value.go, size.go, mount_options.go), and the log (log*.go).
 //
 // Exit codes: 0 for success, 1 for a failure, 2 for a wrong command line; as the helper of
 // mount(8), see mount_helper.go, 32 and 1.
@@ -10,7 +11,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -76,12 +76,6 @@ func runRoot(root *cobra.Command, args []string) int {
 	return exitCode(err)
 }
 
-func complain(err error) {
-	text := printableLines(err.Error())
-	fmt.Fprintf(os.Stderr, "visorfs: %s\n", text)
-	tellLauncher(text)
-}
-
 // usageError is a command line that cannot be run.
 type usageError struct{ error }
 
@@ -93,7 +87,9 @@ func newRoot() *cobra.Command {
 		Short: "Mount a VISOR Image System as a directory",
 		Long: `visorfs mounts a VISOR Image System (VIS), a REST service that keeps virtual
 machine images, as a directory: each image is a file, its metadata are the
-file's extended attributes.`,
+file's extended attributes.
+
+Exit codes: 0 for success, 1 for a failure, 2 for a wrong command line.`,
 		Example: `  visorfs demo ~/images                          # try it: a server and a mount in one
   visorfs mount --url http://vis:4568 ~/images   # mount the repository of a server
   visorfs serve --data /srv/visor                # be a server`,
@@ -105,6 +101,6 @@ file's extended attributes.`,
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newMount(), newUmount(), newServe(), newDemo(), newImage())
+	root.AddCommand(newMount(), newUmount(), newServe(), newDemo(), newImage(), newConfig())
 	return root
 }

@@ -1,19 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/visorfs/visorfs/cache"
 	"github.com/visorfs/visorfs/fs"
-	"github.com/visorfs/visorfs/meta"
 	"github.com/visorfs/visorfs/visclient"
 )
 
@@ -33,11 +30,11 @@ type mountFlags struct {
 	architecture string
 	allOwners    bool
 	stopTimeout  time.Duration
-	options      []string
-	kernel       []string // those of the options that are the kernel's
+	options      []string // after applyOptions those that are the kernel's
 	sloppy       bool
-	debug        bool
 	debugFUSE    bool
+	log          logFlags
+	logger       *slog.Logger // see openLog
 }
 
 func (m *mountFlags) add(flags *pflag.FlagSet) {
@@ -61,8 +58,9 @@ func (m *mountFlags) add(flags *pflag.FlagSet) {
 	m.accessFlags.add(flags)
 	flags.SetNormalizeFunc(normalizeFlag)
 	_ = flags.MarkHidden("sloppy") // there is such a flag
-	flags.BoolVar(&m.debug, "debug", false, "log every step")
 	flags.BoolVar(&m.debugFUSE, "debug-fuse", false, "log every request of the kernel")
+	m.log.add(flags)
+	m.demand(flags)
 }
 
 func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) fs.Options {
@@ -78,7 +76,7 @@ func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) fs
 		NoPassthrough:  m.noPass,
 		AllOwners:      m.allOwners,
 
-		Kernel:    m.kernel,
+		Kernel:    m.options,
 		DebugFUSE: m.debugFUSE,
 		Logger:    logger,
 	}
@@ -91,57 +89,13 @@ var verifyModes = map[string]cache.Verify{
 	"auto": cache.VerifyAuto, "always": cache.VerifyAlways, "never": cache.VerifyNever,
 }
 
-// prepare reads the options, refuses impossible flags before anything is asked of a
-// server, and a mountpoint that is none.
-func (m *mountFlags) prepare(flags *pflag.FlagSet, mountpoint string) error {
-	if err := m.applyOptions(flags); err != nil {
-		return err
-	}
-	if err := m.check(); err != nil {
-		return err
-	}
-	if err := fs.RecoverMountpoint(mountpoint, newLogger(m.debug)); err != nil {
+// clear removes a dead mount from a mountpoint, and refuses one that cannot be mounted on,
+// before anything is asked of a server.
+func (m *mountFlags) clear(mountpoint string) error {
+	if err := fs.RecoverMountpoint(mountpoint, m.logger); err != nil {
 		return err
 	}
 	return fs.CheckMountpoint(mountpoint)
-}
-
-func (m *mountFlags) check() error {
-	if err := m.checkReading(); err != nil {
-		return usageError{err}
-	}
-	if m.stopTimeout < 0 {
-		return usageError{fmt.Errorf("--stop-timeout %s: give a time of 0 or more, like 1m", m.stopTimeout)}
-	}
-	if m.metadataTTL < 0 {
-		return usageError{fmt.Errorf("--metadata-ttl %s: give a time of 0 or more, like 5s", m.metadataTTL)}
-	}
-	if !slices.Contains(meta.Architectures, m.architecture) {
-		return usageError{fmt.Errorf("--architecture %s: VIS knows %s", m.architecture, strings.Join(meta.Architectures, " and "))}
-	}
-	return nil
-}
-
-// checkReading refuses what no image can be read with.
-func (m *mountFlags) checkReading() error {
-	if m.streams < 1 {
-		return fmt.Errorf("--streams %d: give 1 or more", m.streams)
-	}
-	for _, bound := range []struct {
-		name string
-		size size
-	}{{"memory", m.memory}, {"readahead", m.readahead}, {"cache-size", m.cacheSize}} {
-		if bound.size < 1<<20 {
-			return fmt.Errorf("--%s %s: give 1MiB or more", bound.name, humanize.IBytes(uint64(bound.size)))
-		}
-	}
-	if m.spoolSize != 0 && m.spoolSize < 1<<20 {
-		return fmt.Errorf("--spool-size %s: give 1MiB or more", humanize.IBytes(uint64(m.spoolSize)))
-	}
-	if _, ok := verifyModes[m.verify]; !ok {
-		return fmt.Errorf("--verify %s: give auto, always or never", m.verify)
-	}
-	return nil
 }
 
 func newMount() *cobra.Command {
@@ -170,13 +124,28 @@ A mount that a killed visorfs left on MOUNTPOINT is removed first.
   mount -t visorfs http://vis:4568 /mnt/images -o allow_other  # with links to visorfs in
                                                          # /sbin/mount.visorfs and mount.fuse.visorfs`,
 		Args: oneArgument("MOUNTPOINT"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := m.prepare(cmd.Flags(), args[0]); err != nil {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if err := takeSecret(cmd.Flags()); err != nil {
+				return err
+			}
+			if err := m.applyOptions(cmd.Flags()); err != nil {
+				return err
+			}
+			if err := s.load(); err != nil {
+				return err
+			}
+			closeLog, err := m.openLog(args[0])
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, closeLog(err)) }()
+			if err := m.clear(args[0]); err != nil {
 				return err
 			}
 			if daemon {
 				return s.launch(cmd, &m, args[0])
 			}
+			s.warn(m.logger)
 			client, err := s.connect(cmd.Context())
 			if err != nil {
 				return err
@@ -200,11 +169,12 @@ func (s *settings) launch(cmd *cobra.Command, m *mountFlags, mountpoint string) 
 	if err != nil {
 		return err
 	}
+	s.printWarnings()
 	if err := requireKeys(o); err != nil {
 		return err
 	}
 	if _, err := visclient.New(o); err != nil {
 		return err
 	}
-	return startDaemon(cmd.Context(), cmd.OutOrStdout(), m.daemonArguments(cmd.Flags(), mountpoint), s.secretKey, mountpoint)
+	return startDaemon(cmd, m, mountpoint)
 }

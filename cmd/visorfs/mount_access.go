@@ -99,7 +99,7 @@ func (u *umask) Set(text string) error {
 
 func (u *umask) String() string {
 	if *u == 0 {
-		return ""
+		return "0"
 	}
 	return fmt.Sprintf("%03o", uint32(*u))
 }

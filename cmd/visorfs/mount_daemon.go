@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -21,8 +22,9 @@ import (
 // foreground. Through a pipe it tells who started it that it is ready, or why not.
 
 const (
-	daemonEnv  = "VISORFS_DAEMON" // set for the daemon
-	daemonPipe = 3                // its end of the pipe
+	daemonEnv  = "VISORFS_DAEMON"        // set for the daemon
+	secretEnv  = "VISORFS_DAEMON_SECRET" // the value of --secret-key, which only the user and root can see there
+	daemonPipe = 3                       // its end of the pipe
 	readyWord  = "ready\n"
 )
 
@@ -34,40 +36,40 @@ type daemonError struct {
 
 func (e daemonError) Error() string { return e.message }
 
-// startDaemon runs visorfs with arguments as a daemon, and returns when it is ready or has
-// failed. The secret key, if there is one among the flags, is handed over where only the
-// user and root can see it.
-func startDaemon(ctx context.Context, out io.Writer, args []string, secret, mountpoint string) error {
-	log, err := openDaemonLog(mountpoint)
+// startDaemon runs a mount as a daemon, and returns when it is ready or has failed. The
+// daemon has the flags, the environment and the directory of this program, and so the same
+// settings.
+func startDaemon(cmd *cobra.Command, m *mountFlags, mountpoint string) error {
+	log, output, err := m.daemonLog(mountpoint)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // it is the daemon's
+	defer func() { _ = output.Close() }() // it is the daemon's
 	report, reporter, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = report.Close() }()
-	cmd, err := daemonCommand(args, secret, reporter, log)
+	daemon, err := daemonCommand(cmd.Flags(), m.daemonArguments(cmd.Flags(), mountpoint), reporter, output)
 	if err == nil {
-		err = cmd.Start()
+		err = daemon.Start()
 	}
 	_ = reporter.Close() // so that the daemon's end is that of the pipe
 	if err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
+	defer context.AfterFunc(cmd.Context(), func() { _ = daemon.Process.Signal(syscall.SIGTERM) })()
 	text, _ := io.ReadAll(report) // what is cut short is no word that it is ready
 	if line, ready := bytes.CutPrefix(text, []byte(readyWord)); ready {
-		fmt.Fprintf(out, "visorfs: %s, by process %d; its log is %s\n", line, cmd.Process.Pid, log.Name())
+		fmt.Fprintf(cmd.OutOrStdout(), "visorfs: %s, by process %d; its log is %s\n", line, daemon.Process.Pid, log)
 		return nil
 	}
-	failed := cmd.Wait()
-	message := cmp.Or(string(text), fmt.Sprintf("the daemon broke off (%v); its log is %s", failed, log.Name()))
-	return daemonError{max(cmd.ProcessState.ExitCode(), exitFailure), message}
+	failed := daemon.Wait()
+	message := cmp.Or(string(text), fmt.Sprintf("the daemon broke off (%v); its log is %s", failed, log))
+	return daemonError{max(daemon.ProcessState.ExitCode(), exitFailure), message}
 }
 
-func daemonCommand(args []string, secret string, reporter, log *os.File) (*exec.Cmd, error) {
+func daemonCommand(flags *pflag.FlagSet, args []string, reporter, output *os.File) (*exec.Cmd, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -75,30 +77,56 @@ func daemonCommand(args []string, secret string, reporter, log *os.File) (*exec.
 	cmd := exec.Command(program, args...)
 	cmd.Args[0] = "visorfs" // whatever mount(8) called this one
 	cmd.Env = append(os.Environ(), daemonEnv+"=1")
-	if secret != "" {
-		cmd.Env = append(cmd.Env, "VISOR_SECRET_KEY="+secret)
+	if flag := flags.Lookup("secret-key"); flag.Changed {
+		cmd.Env = append(cmd.Env, secretEnv+"="+flag.Value.String())
 	}
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Stdout, cmd.Stderr = output, output
 	cmd.ExtraFiles = []*os.File{reporter}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd, nil
 }
 
-// daemonArguments returns the flags that were set, by whatever means, as arguments. The
-// secret key is not among them: everybody could read it there.
+// daemonArguments returns the flags that were set on the command line, also by -o, as
+// arguments. The secret key is not among them: everybody could read it there.
 func (m *mountFlags) daemonArguments(flags *pflag.FlagSet, mountpoint string) []string {
 	args := []string{"mount"}
 	flags.Visit(func(f *pflag.Flag) {
 		switch f.Name {
-		case "secret-key", "daemon", "options", "sloppy":
+		case "secret-key", "daemon":
+		case "options":
+			args = append(args, "--options="+joinOptions(m.options))
 		default:
 			args = append(args, "--"+f.Name+"="+f.Value.String())
 		}
 	})
-	if len(m.kernel) > 0 {
-		args = append(args, "-o", strings.Join(m.kernel, ","))
-	}
 	return append(args, "--", mountpoint)
+}
+
+// takeSecret sets --secret-key in a daemon if it was given to who started it.
+func takeSecret(flags *pflag.FlagSet) error {
+	secret, given := os.LookupEnv(secretEnv)
+	if launcher() == nil || !given {
+		return nil
+	}
+	_ = os.Unsetenv(secretEnv)
+	return flags.Set("secret-key", secret)
+}
+
+// daemonLog returns where a daemon's log is, and where its output goes: to the log as well,
+// unless it opens a log of its own.
+func (m *mountFlags) daemonLog(mountpoint string) (path string, output *os.File, err error) {
+	if m.log.file == "" {
+		output, err = openDaemonLog(mountpoint)
+		if err != nil {
+			return "", nil, err
+		}
+		return output.Name(), output, nil
+	}
+	if path, err = filepath.Abs(m.log.file); err != nil {
+		return "", nil, fmt.Errorf("--log-file: %w", err)
+	}
+	output, err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	return path, output, err
 }
 
 // openDaemonLog opens the file of a daemon's log, which is named after the mountpoint.
@@ -151,8 +179,8 @@ func tellLauncher(text string) {
 	}
 }
 
-// settle makes a daemon that is ready independent of where it was started.
-func settle() error {
+// leaveDirectory makes a daemon that is ready independent of where it was started.
+func leaveDirectory() error {
 	if launcher() == nil {
 		return nil
 	}

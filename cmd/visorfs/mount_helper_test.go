@@ -60,14 +60,14 @@ func TestDaemonIsGivenEveryFlagButTheSecret(t *testing.T) {
 	flags := pflag.NewFlagSet("mount", pflag.ContinueOnError)
 	s.addKeys(flags)
 	m.add(flags)
-	args := []string{"--secret-key", "s3cr3t", "--access-key", "foo", "-o", "ro,noexec,memory=1234567,secret_key=s3cr3t", "--metadata-ttl", "90s"}
+	args := []string{"--secret-key", "s3cr3t", "--access-key", "foo", "-o", "ro,noexec,memory=1234567,secret_key=s3cr3t,spool_size=0,umask=0", "--metadata-ttl", "90s"}
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.applyOptions(flags); err != nil {
 		t.Fatal(err)
 	}
-	want := "mount --access-key=foo --memory=1234567 --metadata-ttl=1m30s --read-only=true -o noexec -- -dir"
+	want := "mount --access-key=foo --memory=1234567 --metadata-ttl=1m30s --options=noexec --read-only=true --spool-size=0 --umask=0 -- -dir"
 	if got := strings.Join(m.daemonArguments(flags, "-dir"), " "); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

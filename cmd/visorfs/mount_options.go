@@ -42,57 +42,95 @@ func normalizeFlag(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 }
 
-// applyOptions sets the flags that the words of -o name.
+// applyOptions sets the flags that the words of -o name, and leaves those of the kernel.
 func (m *mountFlags) applyOptions(flags *pflag.FlagSet) error {
-	m.kernel = nil
+	var words []string
 	for _, text := range m.options {
-		for _, word := range splitOptions(text) {
-			if err := m.applyOption(flags, word); err != nil {
-				return usageError{err}
-			}
-		}
+		words = append(words, splitOptions(text)...)
 	}
+	kernel, err := readOptions(flags, words, func(flag *pflag.Flag, name, value string) error {
+		if err := flags.Set(flag.Name, value); err != nil {
+			return explainValue(flag, name, value, errors.Unwrap(err))
+		}
+		return nil
+	})
+	if err != nil {
+		return usageError{fmt.Errorf("-o %w", err)}
+	}
+	m.options = kernel
 	return nil
 }
 
-func (m *mountFlags) applyOption(flags *pflag.FlagSet, word string) error {
-	switch {
-	case word == "rw":
-		return flags.Set("read-only", "false")
-	case word == "remount":
-		return errors.New("-o remount: the options of a mount cannot be changed; unmount it, and mount it again")
-	case slices.Contains(kernelOptions, word):
-		m.kernel = append(m.kernel, word)
-		return nil
-	case isIdle(word):
-		return nil
+// readOptions calls set for each word that is a flag, with the name that it has there, and
+// returns those that are the kernel's.
+func readOptions(flags *pflag.FlagSet, words []string, set func(flag *pflag.Flag, name, value string) error) (kernel []string, err error) {
+	for _, word := range words {
+		switch {
+		case word == "remount":
+			return nil, errors.New("remount: the options of a mount cannot be changed; unmount it, and mount it again")
+		case slices.Contains(kernelOptions, word):
+			kernel = append(kernel, word)
+		case isIdle(word):
+		default:
+			if err := readOption(flags, word, set); err != nil {
+				return nil, err
+			}
+		}
 	}
+	return kernel, nil
+}
+
+func readOption(flags *pflag.FlagSet, word string, set func(flag *pflag.Flag, name, value string) error) error {
 	name, value, hasValue := strings.Cut(word, "=")
+	if word == "rw" {
+		return set(flags.Lookup("read-only"), word, "false")
+	}
 	flag := flags.Lookup(name)
-	if flag == nil || flag.Name == "options" || flag.Name == "help" {
-		if m.sloppy {
+	if flag == nil || slices.Contains(notOptions, flag.Name) {
+		if sloppy, err := flags.GetBool("sloppy"); err == nil && sloppy {
 			return nil
 		}
 		return unknownOption(flags, name)
 	}
 	if !hasValue {
 		if flag.NoOptDefVal == "" {
-			return fmt.Errorf("-o %s: give it a value: -o %s=%s", name, name, strings.ToUpper(flag.Value.Type()))
+			return fmt.Errorf("%s: give it a value: %s=%s", name, name, strings.ToUpper(flag.Value.Type()))
 		}
 		value = flag.NoOptDefVal
 	}
-	if err := flags.Set(flag.Name, value); err != nil {
-		return fmt.Errorf("-o %s: %w", name, errors.Unwrap(err))
-	}
-	return nil
+	return set(flag, name, value)
+}
+
+// notOptions are flags that are no options.
+var notOptions = []string{"options", "help", "json"}
+
+// optionNames are the words of -o that mean something, without those of mount(8) alone.
+func optionNames(flags *pflag.FlagSet) []string {
+	names := append([]string{"ro", "rw"}, kernelOptions...)
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && !slices.Contains(notOptions, f.Name) {
+			names = append(names, strings.ReplaceAll(f.Name, "-", "_"))
+		}
+	})
+	return names
 }
 
 func unknownOption(flags *pflag.FlagSet, name string) error {
 	hint := "see visorfs mount --help: every flag is an option as well"
-	if near := nearestFlag(flags, name); near != "" {
-		hint = "is " + strings.ReplaceAll(near, "-", "_") + " meant?"
+	if near := closest(strings.ReplaceAll(name, "-", "_"), optionNames(flags)); near != "" {
+		hint = "is " + near + " meant?"
 	}
-	return fmt.Errorf("-o %s: no such option; %s", name, hint)
+	return fmt.Errorf("%s: no such option; %s", name, hint)
+}
+
+// joinOptions is the opposite of splitOptions.
+func joinOptions(words []string) string {
+	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `,`, `\,`)
+	escaped := make([]string, len(words))
+	for i, word := range words {
+		escaped[i] = escape.Replace(word)
+	}
+	return strings.Join(escaped, ",")
 }
 
 // splitOptions splits at commas. One that is a part of a value stands in double quotes, as

@@ -19,7 +19,7 @@ import (
 // runMount mounts, says ready, and serves until the mount ends or ctx does.
 func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *mountFlags, dir string, ready func() string) error {
 	boundHeap(int64(m.memory))
-	logger := newLogger(m.debug)
+	logger := m.logger
 	o := m.fsOptions(client, logger)
 	var err error
 	if o.Disk, err = m.openDisk(dir, logger); err != nil {
@@ -32,7 +32,7 @@ func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *m
 	if err != nil {
 		return errors.Join(err, closeStores(o))
 	}
-	if err := settle(); err != nil {
+	if err := leaveDirectory(); err != nil {
 		logger.Warn("staying in the directory where it was started", "err", err)
 	}
 	fmt.Fprintf(out, "visorfs: %s\n", ready())

@@ -64,7 +64,7 @@ func checkOutside(flag, dir, mountpoint string) error {
 	case err != nil:
 		return fmt.Errorf("--%s: %w", flag, err)
 	case inside:
-		return usageError{fmt.Errorf("--%s %s is inside the mountpoint %s; choose a directory outside", flag, dir, mountpoint)}
+		return usageError{fmt.Errorf("--%s %s is inside the mountpoint %s; choose one outside", flag, dir, mountpoint)}
 	}
 	return nil
 }
@@ -78,14 +78,24 @@ func isInside(path, dir string) (bool, error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return false, err
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
-	}
+	path = realPath(path)
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && (rel == "." || filepath.IsLocal(rel)), nil
+}
+
+// realPath resolves the symbolic links of what there is of a path.
+func realPath(path string) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return real
+	}
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(realPath(parent), filepath.Base(path))
+	}
+	return path
 }
 
 // closeStores closes what a mount that did not come about would have closed.

@@ -75,7 +75,7 @@ func TestMountOptions(t *testing.T) {
 func TestEveryFlagIsAnOptionAndEveryOptionAFlag(t *testing.T) {
 	values := map[string]string{
 		"size": "3MiB", "duration": "7s", "int": "3", "bool": "true", "OCTAL": "027", "ID": "12",
-		"verify": "always", "architecture": "i386",
+		"verify": "always", "architecture": "i386", "log-format": "json", "log-level": "warn",
 	}
 	flags := pflag.NewFlagSet("mount", pflag.ContinueOnError)
 	new(mountFlags).add(flags)
@@ -110,7 +110,7 @@ func comparable(m mountFlags) mountFlags {
 func TestUnknownOptionNamesTheNearest(t *testing.T) {
 	for word, want := range map[string]string{
 		"nonsense": "--help", "alow_other": "is allow_other meant?", "metadata-tll=5s": "is metadata_ttl meant?",
-		"umaks=022": "is umask meant?", "RO": "--help", "ro ": "--help", "options=ro": "no such option", "help": "no such option",
+		"umaks=022": "is umask meant?", "RO": "is ro meant?", "ro ": "--help", "options=ro": "no such option", "help": "no such option",
 	} {
 		_, err := mountFlagsOf("-o", "ro,"+word)
 		var usage usageError

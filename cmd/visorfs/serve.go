@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -83,6 +84,10 @@ func openVIS(o visserver.Options) opener {
 	return func(url string, tlsConfig *tls.Config) (service, error) {
 		o.URL = url
 		vis, err := visserver.New(o)
+		var path *iofs.PathError
+		if errors.Is(err, visserver.ErrInUse) || errors.As(err, &path) {
+			return nil, fmt.Errorf("%w; choose another directory with --data", err)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +155,7 @@ func startTLS(listen string, tlsConfig *tls.Config, open opener) (*server, error
 		return nil, fmt.Errorf("%s is in use by another program; stop that, or choose another port with --listen", listen)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--listen %s: %w", listen, err)
+		return nil, fmt.Errorf("--listen %s: %w; give HOST:PORT, the host an address of this machine", listen, err)
 	}
 	scheme := "http://"
 	if tlsConfig != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ type serveFlags struct {
 	locations    []string
 	noRange      bool
 	likeOriginal bool
-	debug        bool
+	log          logFlags
 }
 
 func (f *serveFlags) add(flags *pflag.FlagSet) {
@@ -52,8 +53,10 @@ func (f *serveFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.locations, "allow-location", nil, "`PREFIX` like file:///srv/images, of files that users may register by location; may be repeated")
 	flags.BoolVar(&f.noRange, "no-range", false, "ignore Range, as the original server does")
 	flags.BoolVar(&f.likeOriginal, "like-original", false, "play the server of 2012 with all its ways, for tests; it loses and leaks what that one did")
-	flags.BoolVar(&f.debug, "debug", false, "log every request")
-	f.addKeys(flags)
+	f.log.add(flags)
+	keys := pflag.NewFlagSet("keys", pflag.ContinueOnError) // other settings are those of a client
+	f.addKeys(keys)
+	flags.AddFlagSet(keys)
 }
 
 // notOriginal are the flags for what the server of 2012 did not have.
@@ -65,6 +68,11 @@ func (f *serveFlags) check() error {
 			if f.set.Changed(name) {
 				return usageError{fmt.Errorf("--%s: the server that --like-original plays has no such thing; leave out one of the two", name)}
 			}
+		}
+	}
+	for _, prefix := range f.locations {
+		if !strings.HasPrefix(prefix, "file:///") {
+			return usageError{fmt.Errorf("--allow-location %s: give a directory as URL, like file:///srv/images", prefix)}
 		}
 	}
 	switch {
@@ -90,13 +98,19 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	logger, endLog, err := f.log.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endLog()) }()
+	f.warn(logger)
 	access, closeLog, err := f.openAccessLog(cmd.OutOrStdout())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 
-	server, err := startTLS(f.listen, tlsConfig, f.opener(users, access))
+	server, err := startTLS(f.listen, tlsConfig, f.opener(users, access, logger))
 	if err != nil {
 		return err
 	}
@@ -115,7 +129,7 @@ func (f *serveFlags) readUsers() (map[string]string, error) {
 	users := make(map[string]string)
 	if f.users != "" {
 		var err error
-		if users, err = readUsers(f.users); err != nil || f.accessKey == "" && f.secretKey == "" {
+		if users, err = readUsers(f.users); err != nil || !f.hasKeyFlag() {
 			return users, err // a client's settings on this machine make nobody a user
 		}
 	}
@@ -131,6 +145,11 @@ func (f *serveFlags) readUsers() (map[string]string, error) {
 	}
 	users[o.AccessKey] = o.SecretKey
 	return users, nil
+}
+
+// hasKeyFlag reports whether keys are given on the command line.
+func (f *serveFlags) hasKeyFlag() bool {
+	return f.set.Changed("access-key") || f.set.Changed("secret-key") || f.set.Changed("secret-key-file")
 }
 
 // readTLS returns nil if no certificate is given.
@@ -156,13 +175,12 @@ func (f *serveFlags) openAccessLog(stdout io.Writer) (log *slog.Logger, closeLog
 	}
 	file, err := os.OpenFile(f.accessLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) // who read what is nobody else's matter
 	if err != nil {
-		return nil, nil, fmt.Errorf("--access-log: %w", err)
+		return nil, nil, explainLogFile("access-log", f.accessLog, err)
 	}
 	return slog.New(slog.NewTextHandler(file, nil)), file.Close, nil
 }
 
-func (f *serveFlags) opener(users map[string]string, access *slog.Logger) opener {
-	logger := newLogger(f.debug)
+func (f *serveFlags) opener(users map[string]string, access, logger *slog.Logger) opener {
 	if f.likeOriginal {
 		return openOriginal(original.Options{Dir: f.data, Users: users, Logger: logger})
 	}

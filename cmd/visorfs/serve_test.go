@@ -261,7 +261,7 @@ func TestServeFlagsThatMakeNoSense(t *testing.T) {
 		"is in --users":                        {exitUsage, []string{"--users", users, "--access-key", "foo"}},
 		"--tls-cert " + nobody:                 {exitFailure, []string{"--tls-cert", nobody, "--tls-key", nobody}},
 		"chmod 600":                            {exitFailure, []string{"--users", usersFile(t, "foo: s3cr3t\n", 0o644)}},
-		"file:///srv/images":                   {exitFailure, []string{"--allow-location", "/tmp"}},
+		"file:///srv/images":                   {exitUsage, []string{"--allow-location", "/tmp"}},
 		"--access-log":                         {exitFailure, []string{"--access-log", nobody + "/log"}},
 	} {
 		code, stderr := runCaptured(t, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir()}, row.args...)...)

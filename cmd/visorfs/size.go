@@ -23,7 +23,7 @@ func (s *size) Set(text string) error {
 // String is rounded nowhere, so that it can be read again.
 func (s *size) String() string {
 	if *s == 0 {
-		return ""
+		return "0"
 	}
 	text := humanize.IBytes(uint64(*s))
 	if n, err := humanize.ParseBytes(text); err != nil || n != uint64(*s) {

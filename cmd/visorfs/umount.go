@@ -30,14 +30,12 @@ included, until they close it.`,
   visorfs umount --lazy ~/images`,
 		Args: oneArgument("MOUNTPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if u.timeout < 0 {
-				return usageError{fmt.Errorf("--timeout %s: give a time of 0 or more, like 5m", u.timeout)}
-			}
 			return u.run(cmd, args[0])
 		},
 	}
 	cmd.Flags().BoolVarP(&u.lazy, "lazy", "l", false, "detach it at once, whoever uses it")
 	cmd.Flags().DurationVar(&u.timeout, "timeout", 0, "how long to wait for uploads (default as long as they take)")
+	demand(cmd.Flags(), "timeout", "give a time of 0 or more, like 5m", func() bool { return u.timeout >= 0 })
 	return cmd
 }
 

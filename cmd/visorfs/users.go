@@ -25,12 +25,15 @@ var yamlLine = regexp.MustCompile(`line \d+`)
 func readUsers(path string) (map[string]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("--users: %w", err)
+		return nil, fmt.Errorf("--users: %w; write it, with lines of `access key: secret key`", err)
 	}
 	defer func() { _ = file.Close() }() // it is only read
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("--users: %w", err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("--users %s: it is a directory; name the file in it that has the users", path)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return nil, fmt.Errorf("--users %s: others can read or write it (mode %04o), and it holds secret keys; run: chmod 600 %s", path, mode, path)
