@@ -26,7 +26,7 @@ func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *
 		return nil, nil, 0, d.vol.errno("create", p, "", errStopping)
 	}
 	fields := d.vol.fieldsOf(p, mode)
-	if err := cmp.Or(checkNewName(p), d.vol.client.CheckFields(fields)); err != nil {
+	if err := cmp.Or(checkLitter(p), checkNewName(p), d.vol.client.CheckFields(fields)); err != nil {
 		return nil, nil, 0, d.vol.errno("create", p, "", err)
 	}
 	n := &imageNode{vol: d.vol}

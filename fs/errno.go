@@ -48,6 +48,7 @@ var errnos = []struct {
 	{errNoOverwrite, syscall.EPERM},
 	{errUnlisted, syscall.EPERM},
 	{errSelectsAll, syscall.EPERM},
+	{errLitter, syscall.EPERM},
 	{errNamesakes, syscall.EEXIST},
 	{errUnsupported, syscall.EOPNOTSUPP},
 	{errOverwritten, syscall.EIO},
@@ -115,13 +116,16 @@ func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
 	if e != nil && e.StatusCode != 0 {
 		attrs = append(attrs, "status", e.StatusCode)
 	}
-	v.log.Log(context.Background(), level(errno), op+": "+err.Error(), attrs...)
+	v.log.Log(context.Background(), level(err, errno), op+": "+err.Error(), attrs...)
 	return errno
 }
 
 // level is that of a failure which the program or its user brought about, or of one
 // that somebody should look at.
-func level(errno syscall.Errno) slog.Level {
+func level(err error, errno syscall.Errno) slog.Level {
+	if err == errLitter { // the Finder tries with every file and directory
+		return slog.LevelDebug
+	}
 	switch errno {
 	case syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOENT, syscall.EBUSY, syscall.EOPNOTSUPP, syscall.ENAMETOOLONG, syscall.EFBIG, syscall.EEXIST, syscall.EROFS:
 		return slog.LevelWarn

@@ -42,6 +42,7 @@ func TestErrorsAreWhatProgramsExpect(t *testing.T) {
 		{fmt.Errorf("get: %w", context.Canceled), syscall.EINTR},
 		{errKilled, syscall.EINTR},
 		{errNoOverwrite, syscall.EPERM},
+		{errLitter, syscall.EPERM},
 		{errOverwritten, syscall.EIO},
 		{errNoRoom, syscall.ENOSPC},
 		{errPermission, syscall.EPERM},

@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -118,7 +119,7 @@ func (n *imageNode) setAttribute(ctx context.Context, name, value string) error 
 		return err
 	}
 	if name == "name" {
-		if err := checkNewName(value); err != nil {
+		if err := cmp.Or(checkLitter(value), checkNewName(value)); err != nil {
 			return err
 		}
 	}

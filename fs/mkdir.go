@@ -49,7 +49,7 @@ func (v *volume) mkdir(ctx context.Context, p string) error {
 // checkNewDir refuses a directory that no image could be in.
 func (v *volume) checkNewDir(p string) error {
 	const shortest = "/x"
-	if err := checkSegment(p); err != nil {
+	if err := cmp.Or(checkLitter(p), checkSegment(p)); err != nil {
 		return err
 	}
 	return cmp.Or(checkNewName(p+shortest), v.client.CheckFields(meta.Fields{"name": p + shortest}))

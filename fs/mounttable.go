@@ -35,11 +35,27 @@ func FindMount(dir string) (*Entry, error) {
 	if len(mounts) == 0 {
 		return nil, nil
 	}
-	top := mounts[len(mounts)-1]
+	return newEntry(mounts[len(mounts)-1]), nil
+}
+
+// Mounts returns all mounts of this program.
+func Mounts() ([]*Entry, error) {
+	mounts, err := mountinfo.GetMounts(func(info *mountinfo.Info) (skip, stop bool) { return !isVisorfs(info.FSType), false })
+	if err != nil {
+		return nil, fmt.Errorf("list of mounts: %w", err)
+	}
+	entries := make([]*Entry, len(mounts))
+	for i, info := range mounts {
+		entries[i] = newEntry(info)
+	}
+	return entries, nil
+}
+
+func newEntry(info *mountinfo.Info) *Entry {
 	return &Entry{
-		Dir: path, Type: top.FSType, Source: top.Source,
-		id: top.ID, device: fmt.Sprintf("%d:%d", top.Major, top.Minor),
-	}, nil
+		Dir: info.Mountpoint, Type: info.FSType, Source: info.Source,
+		id: info.ID, device: fmt.Sprintf("%d:%d", info.Major, info.Minor),
+	}
 }
 
 // realPath returns a path as the kernel lists it. The path itself is not asked for more

@@ -117,7 +117,7 @@ func (v *volume) renameFile(ctx context.Context, tree *catalog.Tree, src, dst pl
 	if dst.id() == img.ID {
 		dst.file = nil // renamed elsewhere, while it is being written here
 	}
-	if err := cmp.Or(v.checkRename(img, dst.path), v.checkOver(tree, img, dst)); err != nil {
+	if err := cmp.Or(checkLitter(dst.path), v.checkRename(img, dst.path), v.checkOver(tree, img, dst)); err != nil {
 		return err
 	}
 	if d != nil {

@@ -145,7 +145,7 @@ func (v *volume) exchange(ctx context.Context, tree *catalog.Tree, a, b place) e
 	if tree.Prior(b.path, x, y.ID) != nil || tree.Prior(a.path, y, x.ID) != nil {
 		return errNamesakes
 	}
-	for _, err := range []error{v.checkRename(x, b.path), v.checkRename(y, a.path)} {
+	for _, err := range []error{checkLitter(a.path), checkLitter(b.path), v.checkRename(x, b.path), v.checkRename(y, a.path)} {
 		if err != nil {
 			return err
 		}

@@ -103,6 +103,9 @@ func (n *imageNode) newDraft(ctx context.Context) (*draft, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkLitter(f.Path); err != nil { // stored by another client
+		return nil, err
+	}
 	if f.Image.Status == meta.Uploading {
 		return nil, errBusy
 	}

@@ -155,7 +155,12 @@ func start(t *testing.T, l launch, args ...string) *program {
 	return p
 }
 
-func (p *program) String() string { return "visorfs " + p.cmd.Args[1] }
+func (p *program) String() string {
+	if p.cmd == nil {
+		return "a daemon"
+	}
+	return "visorfs " + p.cmd.Args[1]
+}
 
 // ready returns the line that a program says it is ready with.
 func (p *program) ready() string {

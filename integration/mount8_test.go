@@ -124,6 +124,23 @@ func TestMount8Mounts(t *testing.T) {
 	}
 }
 
+func TestMount8TakesWhatNoOptionSaysFromEnvironmentAndFile(t *testing.T) {
+	m := newMount8(t)
+	s := startServer(t)
+	s.post("a.img", random(361, 1000), nil)
+	config := newFile(t, "visor-config.yml", []byte("visorfs:\n  url: "+s.url+"\n  read-only: true\n  umask: 077\n  options: [noexec]\n"))
+	m.env = append(m.env, "VISORFS_CONFIG="+config, "VISORFS_UID=12", "VISORFS_UMASK=027")
+	dir := newMountpoint(t)
+	m.mounts(dir, "-t", "visorfs", "-o", "_netdev,gid=34", "none", dir)
+	if got := options(t, dir); !strings.Contains(got, "ro,") || !strings.Contains(got, "noexec") {
+		t.Errorf("mounted is %s", got)
+	}
+	if got := tool(t, "stat", "-c", "%u %g %a", filepath.Join(dir, "a.img")); got != "12 34 640\n" {
+		t.Errorf("owner and mode are %s", got)
+	}
+	tool(t, "umount", dir)
+}
+
 func TestMount8ReadsFstab(t *testing.T) {
 	m := newMount8(t)
 	s := startServer(t)

@@ -7,7 +7,7 @@ import "testing"
 func TestWrongCommandLineIsRefused(t *testing.T) {
 	t.Parallel()
 	refuseAll(t, []wrong{
-		{name: "unknown command", args: "mont $MNT", code: 2, says: []string{`"mont"`, "is mount or umount meant?"}},
+		{name: "unknown command", args: "mont $MNT", code: 2, says: []string{`"mont"`, "mount or umount meant?"}},
 		{name: "unknown command, far from any", args: "frobnicate", code: 2, says: []string{`"frobnicate"`, "visorfs --help"}},
 		{name: "unknown command of image", args: "image shw", code: 2, says: []string{`"shw"`, "is show meant?"}},
 		{name: "unknown flag", args: "mount --memry 1MiB $MNT", code: 2, says: []string{"--memry", "is --memory meant?"}},

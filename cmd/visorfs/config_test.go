@@ -143,6 +143,26 @@ func TestConfigShowsWhatCountsAndWhatDoesNot(t *testing.T) {
 	}
 }
 
+func TestWordsOfOptionsCountWhereTheyAre(t *testing.T) {
+	isolate(t)
+	writeConfig(t, ".", "visorfs:\n  umask: 011\n  streams: 2\n  options: [umask=022, uid=1, gid=1, noexec]\n")
+	t.Setenv("VISORFS_OPTIONS", "uid=2,gid=2,_netdev")
+	t.Setenv("VISORFS_STREAMS", "3")
+	rows := shown(t, "-o", "gid=3,secret_key=s3cr3t", "--gid", "4")
+	for name, want := range map[string]setting{
+		"umask":      {"umask", "022", "file", "visor-config.yml:4: options", ""},
+		"streams":    {"streams", "3", "environment", "VISORFS_STREAMS", ""},
+		"uid":        {"uid", "2", "environment", "VISORFS_OPTIONS: uid", ""},
+		"gid":        {"gid", "3", "flag", "--gid", ""},
+		"options":    {"options", "noexec", "file", "visor-config.yml:4", ""},
+		"secret-key": {"secret-key", hidden, "flag", "--secret-key", ""},
+	} {
+		if rows[name] != want {
+			t.Errorf("%+v, want %+v", rows[name], want)
+		}
+	}
+}
+
 func TestHiddenSecretsLookTheSame(t *testing.T) {
 	isolate(t)
 	short, long := shown(t, "--secret-key=s"), shown(t, "--secret-key="+strings.Repeat("long", 100))

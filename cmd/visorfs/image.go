@@ -10,7 +10,7 @@ import "github.com/spf13/cobra"
 func newImage() *cobra.Command {
 	var s settings
 	cmd := &cobra.Command{
-		Use:   "image",
+		Use:   "image COMMAND",
 		Short: "List, show, get, add, update and delete images without a mount",
 		Long: `Works on the images of a VIS server without mounting it. An image is named by its
 id, or by its name where no other image has the same.
@@ -27,5 +27,6 @@ id, or by its name where no other image has the same.
 	s.addServer(cmd.PersistentFlags())
 	s.addKeys(cmd.PersistentFlags())
 	cmd.AddCommand(newImageList(&s), newImageShow(&s), newImageGet(&s), newImageAdd(&s), newImageUpdate(&s), newImageDelete(&s))
+	addImageCompletions(cmd, &s)
 	return cmd
 }

@@ -3,7 +3,8 @@
 // It has a file per command; each fills the options of a library and runs it. What
 // is shared by the commands: where settings come from (settings*.go), what is said of a
 // server that cannot be used (access.go), how flags, sizes and -o options are read
-// (flag_value.go, size.go, mount_options.go), and the log (log*.go).
+// (flag_value.go, size.go, mount_options*.go), the log (log*.go), and how commands are
+// explained and completed (help.go, man.go, completion.go).
 //
 // Exit codes: 0 for success, 1 for a failure, 2 for a wrong command line; as the helper of
 // mount(8), see mount_helper.go, 32 and 1.
@@ -83,16 +84,12 @@ func (e usageError) Unwrap() error { return e.error }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "visorfs",
+		Use:   "visorfs COMMAND",
 		Short: "Mount a VISOR Image System as a directory",
 		Long: `visorfs mounts a VISOR Image System (VIS), a REST service that keeps virtual
 machine images, as a directory: each image is a file, its metadata are the
-file's extended attributes.
-
-Exit codes: 0 for success, 1 for a failure, 2 for a wrong command line.`,
-		Example: `  visorfs demo ~/images                          # try it: a server and a mount in one
-  visorfs mount --url http://vis:4568 ~/images   # mount the repository of a server
-  visorfs serve --data /srv/visor                # be a server`,
+file's extended attributes.`,
+		Example:       rootExample,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -100,7 +97,8 @@ Exit codes: 0 for success, 1 for a failure, 2 for a wrong command line.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newMount(), newUmount(), newServe(), newDemo(), newImage(), newConfig())
+	root.AddCommand(newMount(), newUmount(), newServe(), newDemo(), newImage(), newConfig(), newCompletion(), newMan())
+	addHelp(root)
+	addCompletions(root)
 	return root
 }

@@ -121,8 +121,7 @@ A mount that a killed visorfs left on MOUNTPOINT is removed first.
   visorfs umount ~/images                                # end it; fusermount3 -u does so, too
 
   visorfs mount --daemon --url http://vis:4568 -o ro,metadata_ttl=1m ~/images
-  mount -t visorfs http://vis:4568 /mnt/images -o allow_other  # with links to visorfs in
-                                                         # /sbin/mount.visorfs and mount.fuse.visorfs`,
+  mount -t visorfs http://vis:4568 /mnt/images -o allow_other  # /sbin/mount.visorfs is a link to visorfs`,
 		Args: oneArgument("MOUNTPOINT"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := takeSecret(cmd.Flags()); err != nil {

@@ -105,12 +105,23 @@ func (c *helperCall) commandLine() ([]string, error) {
 	}
 	args := append([]string{"mount", "--daemon", "--fsname", c.operands[0]}, server...)
 	for _, text := range c.options {
-		args = append(args, "-o", text)
+		if text = withoutFirst(text, "rw"); text != "" { // mount(8) says so whenever nobody says "ro"
+			args = append(args, "-o", text)
+		}
 	}
 	if c.sloppy {
 		args = append(args, "--sloppy")
 	}
 	return append(args, "--", c.operands[1]), nil
+}
+
+// withoutFirst leaves out a word that options begin with.
+func withoutFirst(options, word string) string {
+	first, rest, _ := strings.Cut(options, ",")
+	if first == word {
+		return rest
+	}
+	return options
 }
 
 // noSource is the SOURCE of who names the server in the configuration alone.

@@ -12,7 +12,9 @@ func TestHelperUnderstandsMount8(t *testing.T) {
 	const daemon = "mount --daemon --fsname "
 	for _, row := range []struct{ args, want string }{
 		{"http://vis:4568 /mnt", daemon + "http://vis:4568 --url http://vis:4568 -- /mnt"},
-		{"http://vis:4568 /mnt -o rw,ro", daemon + "http://vis:4568 --url http://vis:4568 -o rw,ro -- /mnt"},
+		{"http://vis:4568 /mnt -o rw,ro", daemon + "http://vis:4568 --url http://vis:4568 -o ro -- /mnt"},
+		{"vis /mnt -o rw", daemon + "vis --host vis -- /mnt"},
+		{"vis /mnt -o ro,rw", daemon + "vis --host vis -o ro,rw -- /mnt"},
 		{"vis /mnt -sn -o a -ob", daemon + "vis --host vis -o a -o b --sloppy -- /mnt"},
 		{"vis:4568 /mnt -t fuse.visorfs -v", daemon + "vis:4568 --host vis --port 4568 -- /mnt"},
 		{"-nt visorfs [::1]:4568 /mnt", daemon + "[::1]:4568 --host ::1 --port 4568 -- /mnt"},

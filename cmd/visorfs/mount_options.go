@@ -65,10 +65,13 @@ func (m *mountFlags) applyOptions(flags *pflag.FlagSet) error {
 // returns those that are the kernel's.
 func readOptions(flags *pflag.FlagSet, words []string, set func(flag *pflag.Flag, name, value string) error) (kernel []string, err error) {
 	for _, word := range words {
+		isMac, err := checkMacOption(word)
 		switch {
+		case err != nil:
+			return nil, err
 		case word == "remount":
 			return nil, errors.New("remount: the options of a mount cannot be changed; unmount it, and mount it again")
-		case slices.Contains(kernelOptions, word):
+		case isMac || slices.Contains(kernelOptions, word):
 			kernel = append(kernel, word)
 		case isIdle(word):
 		default:

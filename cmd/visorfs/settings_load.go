@@ -85,10 +85,10 @@ func (s *settings) load() error {
 	}
 	values := make(map[string]found)
 	for _, source := range []map[string]found{lines, variables, fromFlags(s.flags)} {
+		if err := s.expandOptions(source); err != nil {
+			return err
+		}
 		maps.Copy(values, source)
-	}
-	if err := s.expandOptions(values); err != nil {
-		return err
 	}
 	if err := s.fill(values); err != nil {
 		return err
@@ -100,11 +100,11 @@ func (s *settings) load() error {
 	return nil
 }
 
-// expandOptions makes the words of -o that another source has settings of that source, as
+// expandOptions makes the words of -o that a source has settings of that source, as
 // applyOptions does with those of the command line; the kernel's remain.
-func (s *settings) expandOptions(values map[string]found) error {
-	o := values["options"]
-	if o.rank == byDefault || o.rank == byFlag || s.flags.Lookup("options") == nil {
+func (s *settings) expandOptions(source map[string]found) error {
+	o, given := source["options"]
+	if !given || o.rank == byFlag || s.flags.Lookup("options") == nil {
 		return nil
 	}
 	kernel, err := readOptions(s.flags, splitOptions(o.text), func(flag *pflag.Flag, name, value string) error {
@@ -115,16 +115,15 @@ func (s *settings) expandOptions(values map[string]found) error {
 		if o.rank == byEnvironment {
 			where += ": " + name
 		}
-		if values[flag.Name].rank <= o.rank {
-			values[flag.Name] = found{origin{rank: o.rank, where: where}, value}
-		}
+		source[flag.Name] = found{origin{rank: o.rank, where: where}, value}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.of("options"), err)
 	}
-	o.text = joinOptions(kernel)
-	values["options"] = o
+	if delete(source, "options"); len(kernel) > 0 {
+		source["options"] = found{o.origin, joinOptions(kernel)}
+	}
 	return nil
 }
 
@@ -182,6 +181,9 @@ func settle(values map[string]found, ours, visors string) error {
 func fromFlags(flags *pflag.FlagSet) map[string]found {
 	values := make(map[string]found)
 	flags.VisitAll(func(f *pflag.Flag) { // not Visit: they may be a part of those that were parsed
+		if f.Name == "options" && len(f.Value.(pflag.SliceValue).GetSlice()) == 0 {
+			return // it was words for other flags alone
+		}
 		if f.Changed {
 			values[f.Name] = found{origin: origin{rank: byFlag, where: "--" + f.Name}}
 		}
