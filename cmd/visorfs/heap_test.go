@@ -34,7 +34,7 @@ func TestBoundOnTheHeapFollowsWhatIsInUse(t *testing.T) {
 
 func TestBoundOnTheHeapLeavesRoom(t *testing.T) {
 	const mib = 1 << 20
-	for used, want := range map[int64]int64{0: 16 * mib, 8 * mib: 24*mib + mib/2, 40 * mib: 80 * mib, 100 * mib: 128 * mib, 160 * mib: 186 * mib} {
+	for used, want := range map[int64]int64{0: 32 * mib, 8 * mib: 40 * mib, 40 * mib: 80 * mib, 100 * mib: 140 * mib, 160 * mib: 192 * mib} {
 		if got := heapBound(used); got != want {
 			t.Errorf("%d MiB in use: %d MiB, want %d MiB", used/mib, got/mib, want/mib)
 		}
