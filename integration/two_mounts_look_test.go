@@ -54,6 +54,7 @@ type part struct {
 	raw  bool                // what is written in the same mount shows in it as it comes
 
 	settles bool // it may take a while until the server shows it
+	locked  bool // it may be an image whose data are about to come: the original server shows that
 
 	// It is an attribute: the kernel may know that the path leads to the image until it is told
 	// otherwise, and asks what the image's attributes are now.
@@ -75,7 +76,7 @@ func (s part) check(may shown, err error) error {
 		return nil
 	case err != nil:
 		return err
-	case may.inFlux && s.raw, may.mayHaveGone() && s.attribute, may.may(s.is):
+	case s.locked && may.isChanging(), may.inFlux && s.raw, may.mayHaveGone() && s.attribute, may.may(s.is):
 		return nil
 	}
 	return fmt.Errorf("it is %s", s.text)
@@ -94,7 +95,8 @@ func (w *twoMounts) lookAtStat(mount int, p string) (part, error) {
 	private := st.Mode&0o004 == 0
 	return part{
 		name: "stat", text: fmt.Sprintf("of %d bytes, private %t", st.Size, private), raw: true, attribute: true,
-		is: func(v *version) bool { return v != nil && int64(len(v.data)) == st.Size && v.private == private },
+		locked: st.Size == 0 && w.isOriginal(),
+		is:     func(v *version) bool { return v != nil && int64(len(v.data)) == st.Size && v.private == private },
 	}, nil
 }
 
@@ -102,14 +104,17 @@ func (w *twoMounts) lookAtData(mount int, p string) (part, error) {
 	data, err := os.ReadFile(w.mounts[mount].path(p))
 	if err != nil {
 		seen, err := missing("data", err)
-		seen.settles = w.lag > metadataTTL+slack // the original server
+		seen.settles = w.isOriginal()
 		return seen, err
 	}
 	return part{
 		name: "data", text: w.describe(data), raw: true,
-		is: func(v *version) bool { return v != nil && bytes.Equal(v.data, data) },
+		locked: len(data) == 0 && w.isOriginal(),
+		is:     func(v *version) bool { return v != nil && bytes.Equal(v.data, data) },
 	}, nil
 }
+
+func (w *twoMounts) isOriginal() bool { return w.lag > metadataTTL+slack }
 
 func (w *twoMounts) lookAtNote(mount int, p string) (part, error) {
 	value := make([]byte, 100)
