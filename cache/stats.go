@@ -12,21 +12,24 @@ type counts struct {
 // Stats counts what a Cache did since New. Hits and misses are chunks of reads; a chunk
 // waited for is a miss.
 type Stats struct {
-	Hits, Misses int64
+	Hits   int64 `json:"hits"`
+	Misses int64 `json:"misses"`
 
-	MemoryBytes int64 // that reads got from memory
-	DiskBytes   int64 // that reads got from disk
-	SourceBytes int64 // that reads waited for
+	MemoryBytes int64 `json:"memory_bytes"` // that reads got from memory
+	DiskBytes   int64 `json:"disk_bytes"`   // that reads got from disk
+	SourceBytes int64 `json:"source_bytes"` // that reads waited for
 
-	Opens        int64 // calls of an OpenFunc
-	FetchedBytes int64 // read from bodies, wanted or not
-	UnreadBytes  int64 // of those, that nobody has read yet, and those evicted will not be
+	Opens        int64 `json:"opens"`         // calls of an OpenFunc
+	FetchedBytes int64 `json:"fetched_bytes"` // read from bodies, wanted or not
+	UnreadBytes  int64 `json:"unread_bytes"`  // of those, that nobody has read yet, and those evicted will not be
 
-	Verified, Corrupt int64 // objects compared with their MD5, and how that ended
-	NotWritten        int64 // chunks that the disk was too slow for
+	Verified   int64 `json:"verified"`    // objects compared with their MD5, and equal
+	Corrupt    int64 `json:"corrupt"`     // those that differed
+	NotWritten int64 `json:"not_written"` // chunks that the disk was too slow for
 
-	CachedBytes int64 // in memory now
-	Evictions   int64 // chunks
+	CachedBytes int64 `json:"cached_bytes"` // in memory now
+	LimitBytes  int64 `json:"limit_bytes"`  // of those
+	Evictions   int64 `json:"evictions"`    // chunks
 }
 
 // Requests returns how many calls of an OpenFunc there were.
@@ -49,6 +52,7 @@ func (c *Cache) Stats() Stats {
 		Corrupt:      n.corrupt.Load(),
 		NotWritten:   n.notWritten.Load(),
 		CachedBytes:  cached,
+		LimitBytes:   c.opts.MemoryBytes,
 		Evictions:    evictions,
 	}
 }

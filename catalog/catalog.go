@@ -35,6 +35,8 @@ type Catalog struct {
 	failed   error                   // of the last listing
 	failAt   time.Time
 	listing  bool               // one is under way
+	listings int64              // so far
+	failures int64              // of those
 	changes  []localChange      // local ones since it began
 	hidden   map[meta.ID]bool   // replaced by this mount, and about to be deleted
 	expected map[string]int     // names of images about to replace others, and how many
@@ -305,7 +307,9 @@ func (c *Catalog) list(asked time.Time) (*Tree, error) {
 
 	c.mu.Lock()
 	c.listing = false
+	c.listings++
 	if err != nil {
+		c.failures++
 		c.mu.Unlock()
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/visorfs/visorfs/meta"
 )
@@ -23,6 +24,7 @@ type delivery struct {
 	parcel parcel
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the server has answered, or the delivery broke
+	sent   atomic.Int64  // bytes of the body that were handed over to be sent, by the latest try
 
 	img *meta.Image // valid once done
 	err error       // likewise
@@ -37,7 +39,7 @@ func (v *volume) deliver(p parcel, body func(ctx context.Context) io.Reader) *de
 		defer close(d.done)
 		defer cancel()
 		if d.err = v.leftovers.wait(ctx, p.name); d.err == nil {
-			d.img, d.err = p.send(ctx, body(ctx))
+			d.img, d.err = p.send(ctx, d.counting(body(ctx)))
 		}
 		if d.err != nil && v.uploads.Err() != nil {
 			d.err = errStopped

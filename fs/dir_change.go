@@ -37,7 +37,7 @@ func (d *dirNode) Create(ctx context.Context, name string, _, mode uint32, out *
 	h := newDraftHandle(ctx, n, n.draft)
 	h.begin()
 	d.vol.pin(p, n)
-	d.vol.catalog.Use() // until Release
+	d.vol.opened(n)
 	_, errno := n.fill(ctx, &out.Attr)
 	return inode, h, 0, errno
 }

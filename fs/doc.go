@@ -12,9 +12,9 @@
 //
 // # Special directories
 //
-// The root leads to two directories that it does not list: an [idDir] to images by their
-// ids, and a [queriesDir] to a [queryDir] for each query. They lead to the same imageNodes as
-// the paths do, by their inode numbers, so everything works there that works on images;
+// Beside the control directory the root leads to two directories that it does not list: an
+// [idDir] to images by their ids, and a [queriesDir] to a [queryDir] for each query. They
+// lead to the same imageNodes as the paths do, by their inode numbers, so everything works there that works on images;
 // they ask the catalog, which knows images beyond its listing, and answers of the server.
 // An image that is written through them is written at its path in the tree, where
 // all its writers meet; one without such a path is not.
@@ -48,6 +48,12 @@
 // Changes through this mount the kernel knows, but for those that an attribute makes
 // ([catalog.Catalog.Announce]), and for what moves aside or is emptied, which it keeps for
 // [localTTL] only.
+//
+// # Seeing
+//
+// Each request of the kernel passes [measured], which counts and times it. [Mount.Stats] puts
+// that together with what the lower rooms count; the control directory ([controlDir]) shows it
+// in files whose text is made when they are opened, for who mounted alone.
 //
 // # Ending
 //

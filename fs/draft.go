@@ -24,10 +24,13 @@ type draft struct {
 
 	handles int // that are open; guarded by node.mu
 
+	began time.Time // when the file was opened
+
 	stream *stream // touched with the turn alone, but to abort it
 
 	mu         sync.Mutex
 	path       string
+	sending    *delivery   // the last that was to take the content; nil for none
 	stored     *meta.Image // what the server has of the file; nil for nothing
 	registered bool        // stored is an image without data that this draft registered
 	shown      *meta.Image // what programs see: stored, with all changes
@@ -52,6 +55,7 @@ func newDraft(n *imageNode, path string, stored *meta.Image, fields meta.Fields)
 		vol: n.vol, node: n, path: path,
 		content: &content{name: path, spool: n.vol.spool},
 		turn:    make(chan struct{}, 1),
+		began:   time.Now(),
 		stored:  stored,
 		fields:  fields,
 		epoch:   1,
@@ -173,6 +177,7 @@ func (d *draft) fail(err error) {
 	d.mu.Lock()
 	if d.failed == nil {
 		d.failed = err
+		d.vol.ended.addFailed(d.upload(), err)
 	}
 	stored, registered := d.stored, d.registered
 	d.registered = false

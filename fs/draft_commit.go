@@ -143,6 +143,7 @@ func (d *draft) storeContent(ctx context.Context) error {
 		d.fail(err)
 		return err
 	}
+	d.vol.ended.addStored(d.content.length())
 	d.mu.Lock()
 	d.registered = false
 	d.mu.Unlock()
@@ -192,8 +193,10 @@ func (d *draft) canResend(err error) bool {
 func (d *draft) sendWhole(ctx context.Context) (*meta.Image, error) {
 	d.mu.Lock()
 	p := d.parcel()
+	sending := d.vol.deliver(p, func(ctx context.Context) io.Reader { return d.content.body(ctx) })
+	d.sending = sending
 	d.mu.Unlock()
-	img, err := d.vol.deliver(p, func(ctx context.Context) io.Reader { return d.content.body(ctx) }).wait(ctx)
+	img, err := sending.wait(ctx)
 	if err != nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()

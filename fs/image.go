@@ -189,7 +189,7 @@ var _ = (gofuse.NodeOpener)((*imageNode)(nil))
 func (n *imageNode) Open(ctx context.Context, flags uint32) (gofuse.FileHandle, uint32, syscall.Errno) {
 	h, fuseFlags, errno := n.open(ctx, flags)
 	if errno == 0 {
-		n.vol.catalog.Use() // until Release
+		n.vol.opened(n)
 	}
 	return h, fuseFlags, errno
 }

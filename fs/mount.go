@@ -48,7 +48,9 @@ type Options struct {
 	Kernel     []string // further options of the mount for the kernel, like "noexec"
 	DebugFUSE  bool     // log every request and reply
 
-	Logger *slog.Logger // default: discard
+	Logger   *slog.Logger   // default: discard
+	LogLevel *slog.LevelVar // of Logger; can be changed in the control directory, unless it is nil
+	Version  string         // of the program, for those who look; default "unknown"
 }
 
 func (o Options) withDefaults() Options {
@@ -60,6 +62,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Source == "" {
 		o.Source = o.Client.URL()
+	}
+	if o.Version == "" {
+		o.Version = "unknown"
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -94,8 +99,9 @@ func New(dir string, o Options) (*Mount, error) {
 		return nil, err
 	}
 	vol := newVolume(o)
+	vol.mountpoint = dir
 	root := &dirNode{vol: vol}
-	server, err := gofuse.Mount(dir, root, vol.fuseOptions(o))
+	server, err := vol.mount(root, vol.fuseOptions(o))
 	if err != nil {
 		return nil, fmt.Errorf("mount %s: %s", dir, strings.TrimSpace(err.Error())) // fusermount3's has empty lines
 	}
@@ -114,6 +120,17 @@ func New(dir string, o Options) (*Mount, error) {
 		close(m.ended)
 	}()
 	return m, nil
+}
+
+// mount does what [gofuse.Mount] does, with all requests measured.
+func (v *volume) mount(root gofuse.InodeEmbedder, o *gofuse.Options) (*fuse.Server, error) {
+	v.requests.RawFileSystem = gofuse.NewNodeFS(root, o)
+	server, err := fuse.NewServer(&v.requests, v.mountpoint, &o.MountOptions)
+	if err != nil {
+		return nil, err
+	}
+	go server.Serve()
+	return server, server.WaitMount()
 }
 
 func (v *volume) fuseOptions(o Options) *gofuse.Options {
@@ -147,6 +164,7 @@ func (v *volume) fuseOptions(o Options) *gofuse.Options {
 
 // panicked makes a bug an I/O error of the one request that met it.
 func (v *volume) panicked(cause any) fuse.Status {
+	v.requests.panics.Add(1)
 	v.log.Error(fmt.Sprintf("panic: %v", cause), "stack", string(debug.Stack()))
 	return fuse.Status(syscall.EIO)
 }

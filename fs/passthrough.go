@@ -39,7 +39,7 @@ func (h passedHandle) PassthroughFd() (int, bool) {
 }
 
 func (h passedHandle) Release(ctx context.Context) syscall.Errno {
-	h.node.vol.catalog.Disuse()
+	h.node.vol.released(h.node)
 	h.node.mu.Lock()
 	m := &h.node.used().modes
 	if m.through--; m.through == 0 {

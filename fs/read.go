@@ -86,6 +86,9 @@ func (h *readHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Rea
 	for err == errRetired { // the draft has just become an image
 		result, err = h.read(req, dest, off)
 	}
+	if err == nil {
+		h.node.vol.requests.read.Add(int64(result.Size()))
+	}
 	return result, h.node.errno("read", err)
 }
 
@@ -178,7 +181,7 @@ func explain(err error, size int64) error {
 var _ = (gofuse.FileReleaser)((*readHandle)(nil))
 
 func (h *readHandle) Release(context.Context) syscall.Errno {
-	h.node.vol.catalog.Disuse()
+	h.node.vol.released(h.node)
 	h.node.endCached()
 	h.mu.Lock()
 	defer h.mu.Unlock()

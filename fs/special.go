@@ -30,14 +30,17 @@ func (d *dirNode) special(ctx context.Context, name string) gofuse.InodeEmbedder
 		return nil
 	}
 	var n gofuse.InodeEmbedder = &queriesDir{special{vol: d.vol}}
-	if name == catalog.ByID {
+	switch name {
+	case catalog.ByID:
 		n = &idDir{special{vol: d.vol}}
+	case control:
+		n = &controlDir{special{vol: d.vol}}
 	}
 	d.NewInode(ctx, n, gofuse.StableAttr{Mode: fuse.S_IFDIR, Ino: hashIno("special", name)})
 	return n
 }
 
-func isSpecial(name string) bool { return name == catalog.ByID || name == byQuery }
+func isSpecial(name string) bool { return name == catalog.ByID || name == byQuery || name == control }
 
 // lookupSpecial answers a lookup in the root with a special directory, without a request.
 func (d *dirNode) lookupSpecial(ctx context.Context, name string, out *fuse.EntryOut) *gofuse.Inode {
@@ -46,6 +49,9 @@ func (d *dirNode) lookupSpecial(ctx context.Context, name string, out *fuse.Entr
 		return nil
 	}
 	d.vol.fillSpecialEntry(out)
+	if c, ok := n.(*controlDir); ok {
+		c.fill(&out.Attr)
+	}
 	return n.EmbeddedInode()
 }
 

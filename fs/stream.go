@@ -22,6 +22,7 @@ func (d *draft) startStream() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.stream = &stream{upload: d.vol.upload(d.parcel())}
+	d.sending = d.stream.upload.delivery
 }
 
 // follow gives the stream what can be sent after a write of p at off. The caller has the

@@ -13,6 +13,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/visorfs/visorfs/cache"
+	"github.com/visorfs/visorfs/cache/disk"
 	"github.com/visorfs/visorfs/catalog"
 	"github.com/visorfs/visorfs/meta"
 	"github.com/visorfs/visorfs/spool"
@@ -29,7 +30,9 @@ type volume struct {
 	client       *visclient.Client
 	catalog      *catalog.Catalog
 	cache        *cache.Cache
+	disk         *disk.Store // below the cache; nil for none
 	log          *slog.Logger
+	logLevel     *slog.LevelVar // nil: it cannot be changed
 	architecture string
 	passthrough  bool
 	noOverwrite  bool // stored data are never replaced
@@ -43,6 +46,10 @@ type volume struct {
 	owner        fuse.Owner
 	umask        uint32
 	mounted      time.Time
+	mountpoint   string
+	version      string // of the program
+	requests     measured
+	ended        endedUploads
 
 	stopping   atomic.Bool     // no file is opened to write any more
 	uploads    context.Context // of all deliveries
@@ -55,6 +62,7 @@ type volume struct {
 	expected map[*imageNode][]func() // of those that were renamed during their upload: end Catalog.Expect
 	aliases  map[meta.ID]int         // how many nodes each image has beside that of its own number
 	aliasing int                     // counts changes of aliases
+	open     map[*imageNode]int      // files that are open, and by how many handles
 }
 
 func newVolume(o Options) *volume {
@@ -73,7 +81,10 @@ func newVolume(o Options) *volume {
 			RoundTrip:      o.Client.RoundTrip,
 			Logger:         o.Logger,
 		}),
+		disk:         o.Disk,
 		log:          o.Logger,
+		logLevel:     o.LogLevel,
+		version:      o.Version,
 		architecture: o.Architecture,
 		passthrough:  !o.NoPassthrough,
 		noOverwrite:  o.NoOverwrite,
@@ -87,6 +98,7 @@ func newVolume(o Options) *volume {
 		expected:     make(map[*imageNode][]func()),
 		negativeTTL:  o.MetadataTTL / 4,
 		aliases:      make(map[meta.ID]int),
+		open:         make(map[*imageNode]int),
 	}
 	v.notifier = newNotifier(v)
 	v.catalog.Watch(v.notifier.addChanges)

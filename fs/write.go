@@ -180,6 +180,7 @@ func (h *draftHandle) Write(ctx context.Context, data []byte, off int64) (uint32
 	if err := h.draft.write(req, h, data, off); err != nil {
 		return 0, h.node.errno("write", err)
 	}
+	h.node.vol.requests.written.Add(int64(len(data)))
 	return uint32(len(data)), 0
 }
 
@@ -192,6 +193,7 @@ func (h *draftHandle) Read(ctx context.Context, dest []byte, off int64) (fuse.Re
 	if err != nil && err != io.EOF {
 		return nil, h.node.errno("read", err)
 	}
+	h.node.vol.requests.read.Add(int64(n))
 	return fuse.ReadResultData(dest[:n]), 0
 }
 
@@ -235,7 +237,7 @@ func (h *draftHandle) commit(ctx context.Context, through *draftHandle) error {
 var _ = (gofuse.FileReleaser)((*draftHandle)(nil))
 
 func (h *draftHandle) Release(context.Context) syscall.Errno {
-	h.node.vol.catalog.Disuse()
+	h.node.vol.released(h.node)
 	h.node.endCached()
 	h.node.leaveDraft(h.draft)
 	return 0

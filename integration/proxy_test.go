@@ -24,6 +24,8 @@ type proxy struct {
 	url     string
 	release chan struct{} // closed at the end: lets go of stalled requests
 	sent    atomic.Int64  // bytes of image data that went to the mount
+	tally   tally
+	crawl   atomic.Pointer[<-chan struct{}] // of the latest fault of that kind
 
 	mu       sync.Mutex
 	fault    func(*http.Request) fault // nil for none
@@ -45,6 +47,7 @@ type fault struct {
 	slow    bool            // likewise, and its answer takes slowTime more
 	cutUp   int64           // the connection breaks after so many bytes of the request's body
 	cutDown int64           // likewise of the reply's
+	crawl   <-chan struct{} // the bodies of the request and the reply crawl after crawlAfter until this is closed
 }
 
 var errCut = errors.New("cut by the proxy")
@@ -65,7 +68,9 @@ func startProxy(t *testing.T, s *server) *proxy {
 		// Connections that the original server ends without a word would make faults of the proxy's own.
 		Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true},
 	}
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, pass) }))
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.tally.watch(w, r, func(w http.ResponseWriter) { p.serve(w, r, pass) })
+	}))
 	p.url = front.URL
 	t.Cleanup(func() {
 		close(p.release)
@@ -100,6 +105,10 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler)
 		r.Header.Set(slowHeader, "1")
 	case f.cutUp > 0:
 		r.Body = &cutReader{r.Body, f.cutUp}
+	case f.crawl != nil:
+		p.crawl.Store(&f.crawl)
+		r.Header.Set(crawlHeader, "1")
+		r.Body = &crawlingReader{r.Body, crawlAfter, f.crawl, p.release}
 	case f.cutDown > 0:
 		r.Header.Set(cutHeader, strconv.FormatInt(f.cutDown, 10))
 	}
@@ -143,18 +152,25 @@ func (p *proxy) watchReply(resp *http.Response) error {
 	if after, err := strconv.ParseInt(resp.Request.Header.Get(cutHeader), 10, 64); err == nil {
 		resp.Body = &cutReader{resp.Body, after}
 	}
+	if resp.Request.Header.Get(crawlHeader) != "" {
+		resp.Body = &crawlingReader{resp.Body, crawlAfter, *p.crawl.Load(), p.release}
+	}
 	resp.Body = &countingBody{resp.Body, &p.sent}
 	return nil
 }
 
 // These mark, on its way through the proxy, a request whose reply is to be cut, lost or late.
 const (
-	cutHeader  = "X-Cut"
-	lostHeader = "X-Lost"
-	slowHeader = "X-Slow"
+	cutHeader   = "X-Cut"
+	lostHeader  = "X-Lost"
+	slowHeader  = "X-Slow"
+	crawlHeader = "X-Crawl"
 )
 
-const slowTime = time.Second
+const (
+	slowTime   = time.Second
+	crawlAfter = 20 << 20
+)
 
 // cutReader breaks after some bytes.
 type cutReader struct {
@@ -168,6 +184,30 @@ func (c *cutReader) Read(b []byte) (int, error) {
 	}
 	n, err := c.ReadCloser.Read(b[:min(int64(len(b)), c.left)])
 	c.left -= int64(n)
+	return n, err
+}
+
+// crawlingReader crawls after some bytes until a channel is closed.
+type crawlingReader struct {
+	io.ReadCloser
+	left  int64
+	crawl <-chan struct{}
+	end   <-chan struct{} // the test's
+}
+
+func (h *crawlingReader) Read(b []byte) (int, error) {
+	if h.left <= 0 {
+		select {
+		case <-h.crawl:
+		case <-h.end:
+			return 0, errCut
+		case <-time.After(50 * time.Millisecond):
+			b = b[:min(len(b), 32<<10)]
+		}
+		return h.ReadCloser.Read(b)
+	}
+	n, err := h.ReadCloser.Read(b[:min(int64(len(b)), h.left)])
+	h.left -= int64(n)
 	return n, err
 }
 

@@ -60,6 +60,7 @@ type Client struct {
 
 	server    atomic.Int32 // a serverKind
 	trips     roundTrips
+	counts    counts
 	described describer
 	posted    recentIDs
 }
@@ -97,6 +98,9 @@ func New(o Options) (*Client, error) {
 	}
 	config := &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	c.requests = newRoundTripper(base, config)
+	if t, ok := c.requests.(*transport); ok {
+		t.repeats = c.counts.repeated
+	}
 	c.fresh = netTransport(false, config)
 	return c, nil
 }

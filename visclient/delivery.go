@@ -80,7 +80,9 @@ func (d *delivery) send(ctx context.Context) (*meta.Image, error) {
 
 // try sends once, and notes how far that came.
 func (d *delivery) try(ctx context.Context) (*meta.Image, error) {
-	d.tries++
+	if d.tries++; d.tries > 1 {
+		d.client.counts.retries.Add(1)
+	}
 	var img *meta.Image
 	op := d.op
 	op.accept = imageInto(op, &img)

@@ -70,6 +70,7 @@ func (c *Client) send(ctx context.Context, op call) error {
 		if sleep(ctx, wait) != nil {
 			return fail(ctx, op, err)
 		}
+		c.counts.retries.Add(1)
 	}
 }
 
@@ -134,8 +135,10 @@ func (c *Client) try(ctx context.Context, op call, patience time.Duration) error
 	}
 	begun := time.Now()
 	resp, err := transport.RoundTrip(req)
+	trip := time.Since(begun)
+	c.counts.answered(op.method, resp, trip)
 	if err == nil && op.body == nil {
-		c.trips.add(time.Since(begun))
+		c.trips.add(trip)
 	}
 	if err != nil {
 		err = fail(ctx, op, err)
@@ -147,7 +150,7 @@ func (c *Client) try(ctx context.Context, op call, patience time.Duration) error
 	if op.date != nil {
 		*op.date = dateOf(resp.Header)
 	}
-	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, dog: dog, patience: c.timeout}
+	resp.Body = &watchedBody{ReadCloser: resp.Body, ctx: ctx, dog: dog, patience: c.timeout, received: &c.counts.received}
 	if !op.isSuccess(resp.StatusCode) {
 		defer finish(resp.Body)
 		return replyError(op, resp)
@@ -191,7 +194,7 @@ func (c *Client) request(ctx context.Context, op call, dog *watchdog) (*http.Req
 	op.fields.SetHeader(req.Header)
 	if op.body != nil {
 		req.Header.Set("Content-Type", "application/octet-stream")
-		req.Body = &uploadBody{upload: op.body, ctx: ctx, dog: dog, patience: c.timeout}
+		req.Body = &uploadBody{upload: op.body, ctx: ctx, dog: dog, patience: c.timeout, sent: &c.counts.sent}
 		req.ContentLength = -1
 	}
 	c.signer.sign(req)

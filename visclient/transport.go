@@ -77,6 +77,8 @@ type transport struct {
 	tls     *tls.Config // nil for http
 
 	idle pool
+
+	repeats func(method string, trip time.Duration) // is told of requests that are sent once more; nil for nobody
 }
 
 func newTransport(base url.URL, config *tls.Config) *transport {
@@ -113,9 +115,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, context.Cause(ctx)
 	}
 	if c := t.idle.take(); c != nil {
+		begun := time.Now()
 		resp, err := c.roundTrip(req)
 		if err == nil || c.heard || !isRepeatable(req.Method) || ctx.Err() != nil {
 			return resp, err
+		}
+		if t.repeats != nil {
+			t.repeats(req.Method, time.Since(begun))
 		}
 	}
 	c, err := t.dial(ctx)

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -147,8 +148,15 @@ type uploadBody struct {
 	ctx      context.Context // of the request
 	dog      *watchdog
 	patience time.Duration
+	sent     *atomic.Int64 // bytes, of all requests
 
 	rest block // what Read has not given yet
+}
+
+// take notes what the connection took.
+func (b *uploadBody) take(n int) {
+	b.sent.Add(int64(n))
+	b.upload.take(n)
 }
 
 // next returns the next block.

@@ -3,6 +3,7 @@ package visclient
 import (
 	"context"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,11 +41,13 @@ type watchedBody struct {
 	ctx      context.Context
 	dog      *watchdog
 	patience time.Duration
+	received *atomic.Int64 // bytes
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	b.dog.feed(b.patience)
 	n, err := b.ReadCloser.Read(p)
+	b.received.Add(int64(n))
 	b.dog.pause()
 	if err != nil && err != io.EOF {
 		if cause := context.Cause(b.ctx); cause != nil {

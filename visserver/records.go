@@ -141,6 +141,13 @@ func (t *records) all() []*meta.Image {
 	return images
 }
 
+// count returns how many images there are.
+func (t *records) count() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.entries)
+}
+
 // read counts one access to an image. It costs no write: counts reach the disk
 // with the next change of the record, or at the end.
 func (t *records) read(id meta.ID) {

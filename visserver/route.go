@@ -58,8 +58,10 @@ func (t routes) match(path string) (methods, meta.ID) {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := &observed{ResponseWriter: w, status: http.StatusOK}
+	r = s.counts.receiving(r)
 	var user string
 	defer func(start time.Time) { // deferred, as sendWhole may panic
+		s.counts.answered(s.routes.operation(r), seen, time.Since(start))
 		// The path without its query, and no header: those may be secrets.
 		s.access.LogAttrs(r.Context(), s.accessLevel, "request",
 			slog.String("method", r.Method), slog.String("path", r.URL.Path),

@@ -88,6 +88,7 @@ type Server struct {
 	locations   locations
 	uploads     *uploads
 	records     *records
+	counts      counts
 	close       func() error
 }
 

@@ -72,6 +72,7 @@ var flagCompletions = map[string]cobra.CompletionFunc{
 var argumentCompletions = map[string]cobra.CompletionFunc{
 	"mount":  firstOnly(directories),
 	"umount": firstOnly(completeMounts),
+	"top":    firstOnly(completeMounts),
 	"demo":   firstOnly(directories),
 	"man":    firstOnly(directories),
 	"serve":  words(),

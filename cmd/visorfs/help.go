@@ -42,7 +42,7 @@ const (
 
 // groupOf is where a command stands in the help.
 var groupOf = map[string]string{
-	"mount": groupMount, "umount": groupMount, "demo": groupMount,
+	"mount": groupMount, "umount": groupMount, "top": groupMount, "demo": groupMount,
 	"image":  groupImages,
 	"serve":  groupServer,
 	"config": groupSetup, "completion": groupSetup, "man": groupSetup,
@@ -62,7 +62,7 @@ var topics = []struct {
 	{"Writing", []string{"architecture", "spool-dir", "spool-size", "no-overwrite", "xattr-restore", "all-owners"}},
 	{"Mounting", []string{"daemon", "options", "read-only", "metadata-ttl", "stop-timeout", "fsname"}},
 	{"Owners and access", []string{"allow-other", "uid", "gid", "umask"}},
-	{"Logging", []string{"log-file", "log-format", "log-level", "access-log", "debug", "debug-fuse"}},
+	{"Logging and metrics", []string{"log-file", "log-format", "log-level", "access-log", "debug", "debug-fuse", "metrics"}},
 	{"Output", []string{"json"}},
 }
 

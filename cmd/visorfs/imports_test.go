@@ -25,10 +25,10 @@ var mayImport = map[string][]string{
 	"internal":  {"golang.org/x/sys"},
 	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole"}, // the latter two for cache/disk
 	"catalog":   {"meta", "visclient", "github.com/tidwall/btree", "golang.org/x/sync", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"},
-	"visclient": {"meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein", "golang.org/x/sync"},
-	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid"},
+	"visclient": {"internal/latency", "meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein", "golang.org/x/sync"},
+	"visserver": {"internal/latency", "meta", "go.etcd.io/bbolt", "github.com/google/uuid"},
 	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole"},
-	"fs":        {"meta", "visclient", "cache", "catalog", "spool", "github.com/hanwen/go-fuse/v2", "golang.org/x/sync", "golang.org/x/sys", "github.com/moby/sys/mountinfo"},
+	"fs":        {"internal/latency", "meta", "visclient", "cache", "catalog", "spool", "github.com/hanwen/go-fuse/v2", "golang.org/x/sync", "golang.org/x/sys", "github.com/moby/sys/mountinfo"},
 }
 
 // mayReach bounds what some rooms import over others, too.
@@ -36,7 +36,7 @@ var mayReach = map[string][]string{
 	"meta":      {},
 	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole"},
 	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole"},
-	"visserver": {"meta", "go.etcd.io/bbolt", "github.com/google/uuid", "golang.org/x/sys"}, // bbolt's; never visclient
+	"visserver": {"internal/latency", "meta", "go.etcd.io/bbolt", "github.com/google/uuid", "golang.org/x/sys"}, // bbolt's; never visclient
 }
 
 // goPackage is what go list says of a package; tests do not count.

@@ -18,6 +18,8 @@ type logFlags struct {
 	file   string
 	level  string
 	debug  bool
+
+	least *slog.LevelVar // that is logged now: it can be changed while the program runs
 }
 
 var (
@@ -36,6 +38,13 @@ func (l *logFlags) add(flags *pflag.FlagSet) {
 
 // open returns the log, and what ends it.
 func (l *logFlags) open() (*slog.Logger, func() error, error) {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.level)) // the flag takes no other
+	if l.debug {
+		level = slog.LevelDebug
+	}
+	l.least = new(slog.LevelVar)
+	l.least.Set(level)
 	if l.file == "" {
 		if isJournal(os.Stderr) {
 			return slog.New(newJournalHandler(l.handler)), func() error { return nil }, nil
@@ -53,12 +62,7 @@ func (l *logFlags) open() (*slog.Logger, func() error, error) {
 
 // handler writes lines in the form that was asked for.
 func (l *logFlags) handler(w io.Writer, replace func([]string, slog.Attr) slog.Attr) slog.Handler {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(l.level)) // the flag takes no other
-	if l.debug {
-		level = slog.LevelDebug
-	}
-	o := &slog.HandlerOptions{Level: level, ReplaceAttr: replace}
+	o := &slog.HandlerOptions{Level: l.least, ReplaceAttr: replace}
 	if l.format == "json" {
 		return slog.NewJSONHandler(w, o)
 	}

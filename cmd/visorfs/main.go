@@ -97,7 +97,7 @@ file's extended attributes.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newMount(), newUmount(), newServe(), newDemo(), newImage(), newConfig(), newCompletion(), newMan())
+	root.AddCommand(newMount(), newUmount(), newTop(), newServe(), newDemo(), newImage(), newConfig(), newCompletion(), newMan())
 	addHelp(root)
 	addCompletions(root)
 	return root

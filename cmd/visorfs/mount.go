@@ -35,6 +35,7 @@ type mountFlags struct {
 	debugFUSE    bool
 	log          logFlags
 	logger       *slog.Logger // see openLog
+	metrics      string
 }
 
 func (m *mountFlags) add(flags *pflag.FlagSet) {
@@ -58,6 +59,7 @@ func (m *mountFlags) add(flags *pflag.FlagSet) {
 	m.accessFlags.add(flags)
 	flags.SetNormalizeFunc(normalizeFlag)
 	_ = flags.MarkHidden("sloppy") // there is such a flag
+	addMetrics(flags, &m.metrics)
 	flags.BoolVar(&m.debugFUSE, "debug-fuse", false, "log every request of the kernel")
 	m.log.add(flags)
 	m.demand(flags)
@@ -79,6 +81,7 @@ func (m *mountFlags) fsOptions(client *visclient.Client, logger *slog.Logger) fs
 		Kernel:    m.options,
 		DebugFUSE: m.debugFUSE,
 		Logger:    logger,
+		Version:   version(),
 	}
 	m.accessFlags.apply(&o)
 	return o

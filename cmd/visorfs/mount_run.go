@@ -21,7 +21,12 @@ func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *m
 	boundHeap(int64(m.memory))
 	logger := m.logger
 	o := m.fsOptions(client, logger)
-	var err error
+	o.LogLevel = m.log.least
+	metrics, err := listenMetrics(m.metrics, logger)
+	if err != nil {
+		return err
+	}
+	defer metrics.close()
 	if o.Disk, err = m.openDisk(dir, logger); err != nil {
 		return err
 	}
@@ -32,6 +37,8 @@ func runMount(ctx context.Context, out io.Writer, client *visclient.Client, m *m
 	if err != nil {
 		return errors.Join(err, closeStores(o))
 	}
+	metrics.serve(mountCollector{mount.Stats})
+	defer openStatsSocket(mount, logger).close()
 	if err := leaveDirectory(); err != nil {
 		logger.Warn("staying in the directory where it was started", "err", err)
 	}

@@ -37,6 +37,7 @@ type serveFlags struct {
 	noRange      bool
 	likeOriginal bool
 	log          logFlags
+	metrics      string
 }
 
 func (f *serveFlags) add(flags *pflag.FlagSet) {
@@ -53,6 +54,7 @@ func (f *serveFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.locations, "allow-location", nil, "`PREFIX` like file:///srv/images, of files that users may register by location; may be repeated")
 	flags.BoolVar(&f.noRange, "no-range", false, "ignore Range, as the original server does")
 	flags.BoolVar(&f.likeOriginal, "like-original", false, "play the server of 2012 with all its ways, for tests; it loses and leaks what that one did")
+	addMetrics(flags, &f.metrics)
 	f.log.add(flags)
 	keys := pflag.NewFlagSet("keys", pflag.ContinueOnError) // other settings are those of a client
 	f.addKeys(keys)
@@ -60,7 +62,7 @@ func (f *serveFlags) add(flags *pflag.FlagSet) {
 }
 
 // notOriginal are the flags for what the server of 2012 did not have.
-var notOriginal = []string{"tls-cert", "tls-key", "access-log", "date-skew", "max-image-size", "max-uploads", "allow-location"}
+var notOriginal = []string{"tls-cert", "tls-key", "access-log", "date-skew", "max-image-size", "max-uploads", "allow-location", "metrics"}
 
 func (f *serveFlags) check() error {
 	if f.likeOriginal {
@@ -110,9 +112,17 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 
+	metrics, err := listenMetrics(f.metrics, logger)
+	if err != nil {
+		return err
+	}
+	defer metrics.close()
 	server, err := startTLS(f.listen, tlsConfig, f.opener(users, access, logger))
 	if err != nil {
 		return err
+	}
+	if s, ok := server.service.(*visService); ok {
+		metrics.serve(serverCollector{s.vis.Stats})
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "visorfs: serving the images of %s at %s\n", f.data, server.url)
 	select {
