@@ -20,7 +20,7 @@ import (
 )
 
 func addMetrics(flags *pflag.FlagSet, address *string) {
-	flags.StringVar(address, "metrics", "", "serve metrics for Prometheus, /healthz and /debug/pprof at `HOST:PORT` (default none; without HOST on localhost)")
+	flags.StringVar(address, "metrics", "", "serve metrics (Prometheus) and /debug/pprof at `HOST:PORT`; HOST defaults to localhost")
 }
 
 // metricsServer tells Prometheus, and who looks for a fault, how the program does. Nil is
