@@ -18,9 +18,12 @@ fi
 tmp=$(mktemp -d)
 server=
 mounted=
+fuse_mode=$(stat -c %a /dev/fuse)
 cleanup() {
 	set +e
 	[ -z "$mounted" ] || umount -l "$mounted" 2>/dev/null
+	chmod "$fuse_mode" /dev/fuse
+	[ ! -e "$tmp/fstab" ] || cat "$tmp/fstab" >/etc/fstab
 	[ -z "$server" ] || kill "$server" 2>/dev/null
 	wait
 	dpkg-query -W visorfs >/dev/null 2>&1 && dpkg --purge visorfs >/dev/null
@@ -120,6 +123,68 @@ cmp debian-12.iso images/debian-12.iso
 want "the mounts that are offered" "$tmp/images" "$(offered "visorfs umount $tmp")"
 visorfs umount images
 mounted=
+
+# The same as an ordinary user, with nothing but a configuration file.
+home=$tmp/home
+mkdir -p "$home/.visor" "$home/images"
+cat >"$home/.visor/visor-config.yml" <<END
+visor_image:
+  bind_host: 127.0.0.1
+  bind_port: $VISOR_PORT
+  access_key: foo
+  secret_key: bar
+visorfs:
+  metadata-ttl: 10s
+END
+chmod 755 "$tmp"
+chmod 600 "$home/.visor/visor-config.yml"
+chown -R nobody:nogroup "$home"
+chmod 666 /dev/fuse # as on usual machines; in a container it may be root's alone
+as_user() {
+	(cd "$home" && exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
+		env -i PATH="$PATH" HOME="$home" XDG_STATE_HOME="$home/state" "$@")
+}
+# use_images WHAT copies in and out, as the user, and looks.
+use_images() {
+	cat debian-12.iso | as_user tee "images/$1.iso" >/dev/null
+	as_user cmp "images/$1.iso" images/debian-12.iso || fail "$1: the copy is another"
+	want "$1: ls" "$1.iso" "$(as_user ls images | grep "^$1")"
+	want "$1: the owner" nobody "$(as_user stat -c %U "images/$1.iso")"
+}
+want "where a setting comes from" "$home/.visor/visor-config.yml" "$(as_user visorfs config | awk '$1 == "metadata-ttl" { print $3 }' | cut -d: -f1)"
+mounted=$home/images
+as_user visorfs mount --daemon images >/dev/null
+use_images by-hand
+kill -9 "$(pgrep -u nobody -f "^visorfs mount")"
+as_user visorfs mount --daemon images >/dev/null # over what the killed one left
+as_user cmp images/by-hand.iso images/debian-12.iso
+as_user visorfs umount images
+
+# By a line of /etc/fstab that users may mount.
+cp -p /etc/fstab "$tmp/fstab"
+# (mount(8) takes the environment away, and nobody has no home in /etc/passwd)
+echo "none $home/images visorfs noauto,user,_netdev,config=$home/.visor/visor-config.yml,spool_dir=$home/spool 0 0" >>/etc/fstab
+as_user mount "$home/images"
+use_images by-fstab
+as_user visorfs umount images
+cat "$tmp/fstab" >/etc/fstab
+
+# As the unit does, whose command it is, with its variables.
+unit=/usr/lib/systemd/system/visorfs@.service
+command=$(sed -n 's/^ExecStart=//p' "$unit")
+want "the unit's command" "/usr/bin/visorfs mount -- \${VISORFS_MOUNTPOINT}" "$command"
+(cd / && exec setpriv --reuid=nobody --regid=nogroup --clear-groups env -i HOME="$home" VISORFS_MOUNTPOINT="$home/images" \
+	VISORFS_URL="$url" VISOR_ACCESS_KEY=foo VISOR_SECRET_KEY=bar VISORFS_STOP_TIMEOUT=60s PATH="$PATH" \
+	bash -c "exec $command") >"$tmp/unit" 2>"$tmp/unit.log" &
+unit_process=$!
+wait_for "$tmp/unit" "$unit_process"
+use_images by-unit
+kill "$unit_process" # as systemctl stop does
+wait "$unit_process" || fail "the unit's command failed: $(cat "$tmp/unit.log")"
+mounted=
+want "what is mounted in the end" "" "$(grep " $home" /proc/mounts || true)"
+cp -r "$home/state/visorfs/." "$tmp/visorfs/"
+
 cat "$tmp"/visorfs/*.log >"$tmp/daemon.log"
 ! grep -E 'level=(WARN|ERROR)' "$tmp"/*.log || fail "there are warnings"
 kill "$server"

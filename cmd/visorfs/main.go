@@ -40,6 +40,7 @@ func run(args []string) int { return runRoot(newRoot(), args) }
 
 // runHelper does what mount(8) asks for.
 func runHelper(args []string) int {
+	completeEnvironment()
 	call, err := parseHelperCall(args)
 	if err != nil {
 		complain(err)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/user"
 	"strings"
 )
 
@@ -45,6 +47,21 @@ type helperCall struct {
 	sloppy   bool     // unknown options are left out
 	fake     bool     // nothing is mounted
 	verbose  bool
+}
+
+// completeEnvironment gives back what mount(8) takes away when an ordinary user mounts a line
+// of /etc/fstab: where programs are, such as fusermount3, and the user's configuration.
+func completeEnvironment() {
+	const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	if os.Getenv("PATH") == "" {
+		_ = os.Setenv("PATH", path) // fails for no name of ours
+	}
+	if os.Getenv("HOME") != "" {
+		return
+	}
+	if u, err := user.Current(); err == nil {
+		_ = os.Setenv("HOME", u.HomeDir)
+	}
 }
 
 // parseHelperCall reads the command line of a helper, whose flags may come anywhere.

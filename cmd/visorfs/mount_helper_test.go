@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -72,5 +75,23 @@ func TestDaemonIsGivenEveryFlagButTheSecret(t *testing.T) {
 	want := "mount --access-key=foo --memory=1234567 --metadata-ttl=1m30s --options=noexec --read-only=true --spool-size=0 --umask=0 -- -dir"
 	if got := strings.Join(m.daemonArguments(flags, "-dir"), " "); got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestHelperDoesWithoutAnEnvironment(t *testing.T) {
+	t.Setenv("PATH", "")
+	t.Setenv("HOME", "")
+	completeEnvironment()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Error(err)
+	}
+	if home := os.Getenv("HOME"); !filepath.IsAbs(home) {
+		t.Errorf("HOME is %q", home)
+	}
+	t.Setenv("PATH", "/x")
+	t.Setenv("HOME", "/y")
+	completeEnvironment()
+	if os.Getenv("PATH") != "/x" || os.Getenv("HOME") != "/y" {
+		t.Error("what there is was changed")
 	}
 }
