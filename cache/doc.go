@@ -37,8 +37,7 @@
 //     for a pass that is still before their chunk.
 //
 // A pass over a whole object is compared with its MD5, if that is known (verify.go): the
-// last chunk isn't handed out before it is known to be right. What was written to an
-// object's home can be put into memory on its way, see [Fill].
+// last chunk isn't handed out before it is known to be right.
 //
 // A stream ends at its end, when nobody has wanted anything of it for the idle time, when
 // there are too many of them, or with the last Close of its Reader. A body that breaks or
