@@ -3,6 +3,7 @@ package fs
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -17,13 +18,13 @@ type content struct {
 	name  string // for the spool
 	spool *spool.Dir
 
-	mu      sync.RWMutex  // held for reading while bytes are read
-	base    *cache.Reader // of what is stored; nil for nothing
-	baseEnd int64         // bytes of base that are still the file's
-	written *spool.File   // nil before the first write, and when there was no room
-	noRoom  bool          // written was given up; what came later is nowhere but on its way
-	size    atomic.Int64  // bytes; set with mu held
-	over    bool          // nothing is here any more
+	mu        sync.RWMutex  // held for reading while bytes are read
+	base      *cache.Reader // of what is stored; nil for nothing
+	baseEnd   int64         // bytes of base that are still the file's
+	written   *spool.File   // nil before the first write, and when there was no room
+	unspooled error         // why written was given up: what came later is nowhere but on its way
+	size      atomic.Int64  // bytes; set with mu held
+	over      bool          // nothing is here any more
 }
 
 // readAt reads as io.ReaderAt does.
@@ -81,14 +82,15 @@ func (c *content) readFrom(ctx context.Context, from origin, p []byte, off int64
 			return explain(err, c.base.Size())
 		}
 		return nil
-	case c.noRoom:
-		return errNoRoom
+	case c.unspooled != nil:
+		return c.unspooled
 	}
 	clear(p)
 	return nil
 }
 
-// write puts p over what is there. Without room nothing changes.
+// write puts p over what is there. If it fails, for want of room or because the disk does,
+// nothing changes.
 func (c *content) write(p []byte, off int64) error {
 	f, err := c.file()
 	if err != nil {
@@ -108,8 +110,8 @@ func (c *content) file() (*spool.File, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.noRoom:
-		return nil, errNoRoom
+	case c.unspooled != nil:
+		return nil, c.unspooled
 	case c.written != nil:
 		return c.written, nil
 	}
@@ -118,12 +120,13 @@ func (c *content) file() (*spool.File, error) {
 	return c.written, err
 }
 
-// giveUp lets go of what was written, of which everything was sent.
-func (c *content) giveUp() {
+// giveUp lets go of what was written, of which everything was sent, because no more can be
+// kept.
+func (c *content) giveUp(cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dropWritten()
-	c.noRoom = true
+	c.unspooled = fmt.Errorf("the file is only uploaded as it is written, in order: %w", cause)
 }
 
 // extend counts bytes up to an offset that are only sent.
@@ -145,8 +148,8 @@ func (c *content) zero(off, end int64) error {
 func (c *content) truncate(size int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.noRoom && size > 0 && size < c.size.Load() {
-		return errNoRoom
+	if c.unspooled != nil && size > 0 && size < c.size.Load() {
+		return c.unspooled
 	}
 	if c.written != nil && size < c.size.Load() {
 		if err := c.written.Truncate(size); err != nil {
@@ -158,7 +161,7 @@ func (c *content) truncate(size int64) error {
 		c.dropBase()
 	}
 	if size == 0 {
-		c.noRoom = false
+		c.unspooled = nil
 	}
 	return nil
 }
@@ -191,21 +194,28 @@ func (c *content) nextRun(off, end int64) int64 {
 }
 
 // isSpooled tells whether nothing is lost when an upload breaks.
-func (c *content) isSpooled() bool {
+func (c *content) isSpooled() bool { return c.whyUnspooled() == nil }
+
+// whyUnspooled returns why what was written is not kept; nil if it is.
+func (c *content) whyUnspooled() error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return !c.noRoom
+	return c.unspooled
 }
 
-// rebase makes base, which holds all the bytes, what lies below; what was written stays
+// rebase makes base, of which the server has all the bytes, what lies below; what was written stays
 // above it if it is all of them.
 func (c *content) rebase(base *cache.Reader) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dropBase()
-	c.noRoom = false
+	c.unspooled = nil
 	c.base, c.baseEnd = base, c.size.Load()
-	if c.written != nil && !c.written.Whole(c.size.Load()) {
+	switch {
+	case c.written == nil:
+	case c.written.Whole(c.size.Load()):
+		c.written.Stored()
+	default:
 		c.dropWritten()
 	}
 }

@@ -51,7 +51,28 @@ func (c *copies) open(version string, off, n int64) (cache.Body, bool) {
 	if f == nil {
 		return cache.Body{}, false
 	}
-	return cache.Body{ReadCloser: io.NopCloser(io.NewSectionReader(f, off, n)), Start: off, Local: true}, true
+	body := &copyBody{io.NewSectionReader(f, off, n), func() { c.lose(version, f) }}
+	return cache.Body{ReadCloser: io.NopCloser(body), Start: off, Local: true}, true
+}
+
+// copyBody reads a copy. One that cannot be read is none: the next try goes elsewhere.
+type copyBody struct {
+	from io.Reader
+	lose func()
+}
+
+func (b *copyBody) Read(p []byte) (int, error) {
+	n, err := b.from.Read(p)
+	if err != nil && err != io.EOF {
+		b.lose()
+	}
+	return n, err
+}
+
+// lose lets go of a copy that the disk does not give back.
+func (c *copies) lose(version string, f *spool.File) {
+	c.drop(version, f)
+	_ = f.Close()
 }
 
 // opener fetches bytes of one version from its copy while there is one, otherwise from

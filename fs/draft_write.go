@@ -82,11 +82,11 @@ func (d *draft) mayStream() bool {
 	return d.stream == nil && !d.discarded && d.content.length() == 0
 }
 
-// keep puts p into the spool. Without room it is only sent, if it comes in order.
+// keep puts p into the spool. Where that cannot be, it is only sent, if it comes in order.
 func (d *draft) keep(ctx context.Context, p []byte, off int64) error {
 	err := d.content.write(p, off)
-	if !errors.Is(err, spool.ErrNoRoom) {
-		return err
+	if err == nil {
+		return nil
 	}
 	if d.stream != nil && d.content.isSpooled() {
 		d.stream.ahead = holeBytes // whatever is missing is a hole
@@ -98,11 +98,21 @@ func (d *draft) keep(ctx context.Context, p []byte, off int64) error {
 		return err
 	}
 	if d.content.isSpooled() {
-		d.content.giveUp()
-		d.vol.log.Info("no room in the spool: the file is uploaded as it is written, and can only be written in order", "path", "/"+d.name())
+		d.content.giveUp(err)
+		d.sayUnspooled(err)
 	}
 	d.content.extend(off + int64(len(p)))
 	return nil
+}
+
+// sayUnspooled tells why the file is not in the spool. One that is full is nobody's fault.
+func (d *draft) sayUnspooled(cause error) {
+	const then = "the file is uploaded as it is written, and can only be written in order"
+	if errors.Is(cause, spool.ErrNoRoom) {
+		d.vol.log.Info("no room in the spool: "+then, "path", "/"+d.name())
+		return
+	}
+	d.vol.log.Warn("the spool fails: "+then, "path", "/"+d.name(), "err", cause)
 }
 
 // touch shows the file as changed now, through a handle (nil: by its path).
@@ -196,7 +206,7 @@ func (d *draft) allocate(ctx context.Context, h *draftHandle, off, end int64, mo
 	case mode&^(zeroing|keepSize) != 0:
 		return fmt.Errorf("fallocate mode %#x: %w", mode, errUnsupported)
 	case mode&zeroing != 0 && !d.content.isSpooled():
-		return errNoRoom
+		return d.content.whyUnspooled()
 	}
 	if mode&zeroing != 0 {
 		if err := d.zero(ctx, h, off, end); err != nil {

@@ -3,7 +3,6 @@ package fs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"syscall"
 
@@ -28,7 +27,6 @@ var (
 
 	errOverwritten = errors.New("another program emptied the file and writes it; what this one wrote is lost")
 	errNoOverwrite = errors.New("changing what is stored is forbidden by -o no_overwrite")
-	errNoRoom      = fmt.Errorf("the file is only uploaded as it is written, in order: %w", spool.ErrNoRoom)
 )
 
 // errnos maps errors to what a program sees; the first that fits counts.

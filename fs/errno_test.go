@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/spool"
 	"github.com/visorfs/visorfs/visclient"
 )
 
@@ -44,7 +45,7 @@ func TestErrorsAreWhatProgramsExpect(t *testing.T) {
 		{errNoOverwrite, syscall.EPERM},
 		{errLitter, syscall.EPERM},
 		{errOverwritten, syscall.EIO},
-		{errNoRoom, syscall.ENOSPC},
+		{fmt.Errorf("keep: %w", spool.ErrNoRoom), syscall.ENOSPC},
 		{errPermission, syscall.EPERM},
 		{&meta.InvalidError{Message: "bad"}, syscall.EINVAL},
 		{syscall.ENAMETOOLONG, syscall.ENAMETOOLONG},

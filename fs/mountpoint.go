@@ -67,7 +67,7 @@ func RecoverMountpoint(dir string, log *slog.Logger) error {
 		case on == nil || !on.IsVisorfs():
 			return fmt.Errorf("%s: a mount that died is still there, and it is none of visorfs%s; remove it with: umount %s (or fusermount3 -u %s)", dir, typeOf(on), dir, dir)
 		}
-		if err := Unmount(on.Dir, true); err != nil {
+		if err := on.removeDead(); err != nil {
 			return fmt.Errorf("%s: a visorfs mount that died is still there, and cannot be removed: %w; as root, run: umount -l %s", dir, err, dir)
 		}
 		log.Info("removed what a visorfs that died had left mounted", "mountpoint", dir, "source", on.Source)
@@ -75,18 +75,30 @@ func RecoverMountpoint(dir string, log *slog.Logger) error {
 	return nil
 }
 
+// removeDead removes a mount whose program is gone.
+func (e *Entry) removeDead() error {
+	if e.IsKilled() {
+		return e.Free()
+	}
+	return Unmount(e.Dir, true)
+}
+
 // isDead reports whether the program behind a mount is gone. For a moment the kernel still
-// knows the attributes of the directory; of a visorfs that is alive the other question is
+// knows the attributes of the directory; of a visorfs that is alive the last question is
 // answered at once.
 func isDead(dir string) bool {
+	on, failed := FindMount(dir)
+	ours := failed == nil && on != nil && on.IsVisorfs()
+	if ours && on.IsKilled() { // and would not answer
+		return true
+	}
 	if _, err := os.Stat(dir); err != nil {
 		return errors.Is(err, syscall.ENOTCONN)
 	}
-	on, err := FindMount(dir)
-	if err != nil || on == nil || !on.IsVisorfs() {
+	if !ours {
 		return false
 	}
-	_, err = unix.Getxattr(dir, UploadsAttribute, nil)
+	_, err := unix.Getxattr(dir, UploadsAttribute, nil)
 	return errors.Is(err, syscall.ENOTCONN)
 }
 

@@ -20,6 +20,11 @@
 // --like-original", which plays the VIS of 2012: what holds for either server runs
 // with both, see withBothServers.
 //
+// # Kills
+//
+// Programs are killed at random points in crash*_test.go. A [hand] changes files, and knows
+// what it was told to be done; [hand.judge] compares that with what is there afterwards.
+//
 // # Nothing hangs
 //
 // Tools run with a time limit, and a mount that outlives its own is killed, which

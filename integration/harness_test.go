@@ -142,6 +142,9 @@ func start(t *testing.T, l launch, args ...string) *program {
 	}
 	go func() { _ = p.cmd.Wait(); close(p.ended) }()
 	watchdog := time.AfterFunc(lifeTime, func() {
+		if !p.running() {
+			return
+		}
 		t.Errorf("%s still ran after %v; killed it", p, lifeTime)
 		p.kill()
 	})
@@ -222,10 +225,10 @@ func (p *program) exit() int {
 // kill ends a program the hard way, and frees whoever waits for its mount.
 func (p *program) kill() {
 	_ = p.cmd.Process.Kill()
-	<-p.ended
-	if p.mount != "" {
-		_ = syscall.Unmount(p.mount, syscall.MNT_DETACH)
+	if p.mount != "" { // by force, for it may wait for who waits for it
+		_ = syscall.Unmount(p.mount, syscall.MNT_FORCE|syscall.MNT_DETACH)
 	}
+	<-p.ended
 }
 
 func isMounted(t *testing.T, dir string) bool {

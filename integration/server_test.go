@@ -53,14 +53,24 @@ type request struct {
 	user   string // default the one who mounts
 	fields map[string]string
 	body   []byte // nil for none
+	slow   bool   // the body comes in parts
 }
 
 // do sends a request that is signed here, by the rules of VIS, and returns the reply.
 func (s *server) do(r request) (status int, header http.Header, body []byte) {
 	s.t.Helper()
-	req, err := http.NewRequest(r.method, s.url+r.path, bytes.NewReader(r.body))
+	status, header, body, err := s.ask(r)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	return status, header, body
+}
+
+// ask is do of a server that may not answer.
+func (s *server) ask(r request) (status int, header http.Header, body []byte, err error) {
+	req, err := http.NewRequest(r.method, s.url+r.path, r.reader())
+	if err != nil {
+		return 0, nil, nil, err
 	}
 	lines := []string{}
 	for name, value := range r.fields {
@@ -88,13 +98,26 @@ func (s *server) do(r request) (status int, header http.Header, body []byte) {
 	client := http.Client{Timeout: 30 * time.Second}
 	resp, err := client.Do(req)
 	if err != nil {
-		s.t.Fatal(err)
+		return 0, nil, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if body, err = io.ReadAll(resp.Body); err != nil {
-		s.t.Fatal(err)
+	body, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, resp.Header, body, err
+}
+
+func (r request) reader() io.Reader {
+	if r.slow {
+		return &slowReader{bytes.NewReader(r.body)}
 	}
-	return resp.StatusCode, resp.Header, body
+	return bytes.NewReader(r.body)
+}
+
+// slowReader gives a few bytes at a time, and does not tell how many there will be.
+type slowReader struct{ from io.Reader }
+
+func (r *slowReader) Read(p []byte) (int, error) {
+	time.Sleep(2 * time.Millisecond)
+	return r.from.Read(p[:min(len(p), 16<<10)])
 }
 
 // image is an image as the server lists it; an absent attribute is nil.

@@ -21,7 +21,7 @@ const toolTime = 60 * time.Second
 // packages tells in which Debian package a tool is that not every machine has.
 var packages = map[string]string{
 	"getfattr": "attr", "setfattr": "attr",
-	"mke2fs": "e2fsprogs", "fsck.ext4": "e2fsprogs",
+	"mke2fs": "e2fsprogs", "mkfs.ext4": "e2fsprogs", "fsck.ext4": "e2fsprogs",
 	"mksquashfs": "squashfs-tools", "unsquashfs": "squashfs-tools",
 	"isoinfo": "genisoimage", "bsdtar": "libarchive-tools",
 	"fusermount3": "fuse3", "umount": "mount", "mount": "mount",

@@ -13,16 +13,17 @@
 //   - [File.Extent] tells what is written, and [File.ReadAt] reads that.
 //   - It ends in one of two ways. [File.Close] removes it, and [File.Lose] moves it to
 //     lost+found, for somebody who wants the bytes that the server didn't take.
-//   - [File.Unlink] takes its name away once the server has the bytes, so that a kill leaves
-//     nothing. [File.Keep] lets it go when others need the room, the one first that wasn't
-//     read for the longest time.
+//   - [File.Stored] says that the server has the bytes, so that a kill leaves nothing, and
+//     [File.Unlink] takes the name away once nobody will write. [File.Keep] lets it go when
+//     others need the room, the one first that wasn't read for the longest time.
 //
 // # Files
 //
 // The directory belongs to the user alone, and may be shared by several processes. A file's
-// name is the image's path, made safe, a number that makes it unique, and .spool. Its
-// process holds a flock on it. [Open] moves files that nobody has locked to lost+found:
-// they are of a process that was killed. It leaves alone files with other names.
+// name is the image's path, made safe, a number that makes it unique, and .spool, or .stored.
+// Its process holds a flock on it. Those that nobody has locked are of a process that was
+// killed: [Open] removes them if they were stored, and moves them to lost+found otherwise. It
+// leaves alone files with other names.
 //
 // What of a file is not written or is zeros is a hole, also after a write that failed in
 // the middle. Where the filesystem can't punch holes, zeros are written, and take room.

@@ -125,7 +125,7 @@ func copyRange(to, from *os.File, off, end int64) error {
 // abandon closes a file that was left open, and loses it if that may be a loss.
 func (f *File) abandon() error {
 	f.writing.Lock()
-	size, wanted := f.extents.end(), f.linked && f.extents.data > 0
+	size, wanted := f.extents.end(), f.linked && f.extents.data > 0 && !f.isStored()
 	f.writing.Unlock()
 	if !wanted {
 		return f.Close()

@@ -23,7 +23,7 @@ func (d *Dir) rescue() error {
 		return err
 	}
 	for _, e := range entries {
-		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), suffix) {
+		if !e.Type().IsRegular() || !isOurs(e.Name()) {
 			continue
 		}
 		if err := d.rescueFile(e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +48,7 @@ func (d *Dir) rescueFile(name string) error {
 	if err != nil {
 		return err
 	}
-	if info.Size() == 0 {
+	if info.Size() == 0 || strings.HasSuffix(name, storedSuffix) {
 		return os.Remove(from)
 	}
 	to, err := d.moveToLost(from, imageOf(name))

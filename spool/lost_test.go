@@ -27,7 +27,7 @@ func writeUntilKilled(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	for name, n := range map[string]int{"dir/left ü.img": 5000, "empty": 0, "stored": 100} {
+	for name, n := range map[string]int{"dir/left ü.img": 5000, "empty": 0, "stored": 100, "gone": 100, "changed again": 200} {
 		f, err := d.Create(name)
 		if err != nil {
 			panic(err)
@@ -35,8 +35,14 @@ func writeUntilKilled(dir string) {
 		if _, err := f.WriteAt(someBytes(1, n), 10); err != nil {
 			panic(err)
 		}
-		if name == "stored" {
+		switch name {
+		case "stored":
+			f.Stored()
+		case "gone":
 			_ = f.Unlink()
+		case "changed again":
+			f.Stored()
+			_ = f.Zero(50, 60)
 		}
 	}
 	fmt.Println("written")
@@ -71,12 +77,12 @@ func TestWhatAKilledProcessLeftIsFound(t *testing.T) {
 		t.Fatalf("lost+found: %q, %v", lost, err)
 	}
 	wantFile(t, lost[0], append(make([]byte, 10), someBytes(1, 5000)...))
-	for _, want := range []string{`image="dir/left ü.img"`, lost[0], "files=1"} {
+	for _, want := range []string{`image="dir/left ü.img"`, lost[0], `image="changed again"`, "files=2"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log doesn't say %s: %s", want, log)
 		}
 	}
-	if strings.Count(log.String(), "level=INFO") != 2 || d.lost < 5000 {
+	if strings.Count(log.String(), "level=INFO") != 3 || d.lost < 5000 {
 		t.Errorf("%d bytes of lost+found are counted; log: %s", d.lost, log)
 	}
 }

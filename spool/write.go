@@ -45,6 +45,7 @@ func (f *File) write(p []byte, off int64) error {
 		return err
 	}
 	fresh := int64(len(p)) - f.extents.dataIn(off, end)
+	f.mark(suffix)
 	if !f.dir.take(fresh) {
 		return ErrNoRoom
 	}

@@ -24,6 +24,7 @@ func (f *File) zero(off, end int64) error {
 	}
 	f.writing.Lock()
 	defer f.writing.Unlock()
+	f.mark(suffix)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.usable(); err != nil || off == end {
@@ -75,6 +76,7 @@ func (f *File) truncate(size int64) error {
 	}
 	f.writing.Lock()
 	defer f.writing.Unlock()
+	f.mark(suffix)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.usable(); err != nil {

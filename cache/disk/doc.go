@@ -43,8 +43,9 @@
 // and until a page is written nobody reads them. Nothing is synced. After a loss of power,
 // records may tell of bytes that never came to the disk; their checksums tell otherwise.
 //
-// [Open] removes what is damaged: files of the wrong length or with a wrong header, and
-// chunks whose records are. It leaves alone files with names that it wouldn't give.
+// [Open] removes files that a kill left with nothing in them. It warns of what is damaged, and
+// removes that: files of the wrong length or with a wrong header, and chunks whose records
+// are. It leaves alone files with names that it wouldn't give.
 //
 // # Memory
 //

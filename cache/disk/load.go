@@ -13,12 +13,27 @@ import (
 type damage struct {
 	files, chunks int
 	first         error
+	unfinished    int // files, that a kill left
 }
+
+// errUnfinished is that files have nothing, as a kill leaves them that comes while they are
+// made or removed.
+var errUnfinished = errors.New("it has nothing")
 
 func (d *damage) note(err error) {
 	if d.first == nil {
 		d.first = err
 	}
+}
+
+// noteFile counts a file that belongs to no object.
+func (d *damage) noteFile(name string, err error, indexed bool) {
+	if !indexed || errors.Is(err, errUnfinished) {
+		d.unfinished++
+		return
+	}
+	d.files++
+	d.note(fmt.Errorf("%s: %w", name, err))
 }
 
 // load finds the objects of the directory, and removes what is none of them but has the
@@ -29,26 +44,25 @@ func (s *Store) load() error {
 		return err
 	}
 	var d damage
-	loaded := make(map[string]bool)
+	loaded := make(map[string]error) // by stem
 	for _, e := range entries {
 		if stem, ok := strings.CutSuffix(e.Name(), indexExt); ok && isStem(stem) {
-			if err := s.loadObject(stem, &d); err == nil {
-				loaded[stem] = true
-			} else {
-				d.note(fmt.Errorf("%s: %w", e.Name(), err))
-			}
+			loaded[stem] = s.loadObject(stem, &d)
 		}
 	}
 	for _, e := range entries {
-		if isOurs(e.Name()) && !loaded[stemIn(e.Name())] {
-			d.files++
-			d.note(fmt.Errorf("%s: belongs to nothing", e.Name()))
+		err, indexed := loaded[stemIn(e.Name())]
+		if isOurs(e.Name()) && (err != nil || !indexed) {
+			d.noteFile(e.Name(), err, indexed)
 			_ = os.Remove(filepath.Join(s.dir, e.Name()))
 		}
 	}
 	s.counts.discarded.Add(int64(d.chunks))
 	if d.first != nil {
 		s.log.Warn("disk cache: discarded damaged files", "dir", s.dir, "files", d.files, "chunks", d.chunks, "first", d.first)
+	}
+	if d.unfinished > 0 {
+		s.log.Info("disk cache: removed files that a kill left unfinished", "dir", s.dir, "files", d.unfinished)
 	}
 	return nil
 }
@@ -84,8 +98,12 @@ func (s *Store) loadObject(stem string, d *damage) error {
 	if err != nil {
 		return err
 	}
-	if o.present.Load() == 0 {
-		return errors.New("it has nothing")
+	switch {
+	case o.present.Load() > 0:
+	case damaged > 0:
+		return errors.New("none of its records is right")
+	default:
+		return errUnfinished
 	}
 	if damaged > 0 {
 		d.chunks += damaged
@@ -114,6 +132,9 @@ func (f *files) examine() (h header, taken int64, err error) {
 	index, err := regular(f.index)
 	if err != nil {
 		return h, 0, err
+	}
+	if index.Size() <= PageBytes { // it gets its length last
+		return h, 0, errUnfinished
 	}
 	page := make([]byte, PageBytes)
 	if _, err := f.index.ReadAt(page, 0); err != nil {

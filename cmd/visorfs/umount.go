@@ -59,6 +59,8 @@ func (u *unmounting) run(cmd *cobra.Command, dir string) error {
 		return fmt.Errorf("nothing is mounted on %s", dir)
 	case !u.mount.IsVisorfs():
 		return fmt.Errorf("%s is no mount of visorfs, but of type %s; unmount it with: umount %s", dir, u.mount.Type, dir)
+	case u.mount.IsKilled():
+		return u.mount.Free()
 	}
 	u.out = cmd.ErrOrStderr()
 	ctx := cmd.Context()
