@@ -11,6 +11,7 @@ import (
 
 	"github.com/visorfs/visorfs/catalog"
 	"github.com/visorfs/visorfs/meta"
+	"github.com/visorfs/visorfs/visclient"
 )
 
 // segments are few, so that what is made of them often meets.
@@ -59,6 +60,7 @@ func (u *user) newImage(t *rapid.T) *meta.Image {
 		Name:      names.Draw(t, "name"),
 		CreatedAt: time.Unix(rapid.Int64Range(0, 3).Draw(t, "created"), 0),
 		Size:      rapid.Int64Range(0, 100).Draw(t, "size"),
+		Owner:     "me",
 	}
 	u.images[img.ID] = img // perhaps in the place of another
 	return img
@@ -192,10 +194,13 @@ func (u *user) check(t *rapid.T) {
 	u.seen, u.dumps = append(u.seen, tree), append(u.dumps, got)
 }
 
+// noServer is a client that is never to ask anything.
+var noServer, _ = visclient.New(visclient.Options{URL: "http://127.0.0.1:1", AccessKey: "me", SecretKey: "x"})
+
 func TestTreeThatIsChangedIsTheOneThatWouldBeBuilt(t *testing.T) {
 	kept, all := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		u := &user{catalog: catalog.New(nil, time.Hour), images: make(map[meta.ID]*meta.Image)}
+		u := &user{catalog: catalog.New(noServer, time.Hour), images: make(map[meta.ID]*meta.Image)}
 		u.catalog.Land(nil)
 		t.Repeat(u.actions())
 		for i, tree := range u.seen {

@@ -15,13 +15,18 @@ import (
 // maxSegment is the longest name of a directory entry, in bytes.
 const maxSegment = 255
 
+// MaxPath is the longest name of an image that can be its path, in bytes. With a mountpoint's
+// it is below what kernels take, and walking through as many directories as it can have takes
+// a moment only: that grows with their square.
+const MaxPath = 1024
+
 // reserved are names in the root that are not for images.
 var reserved = map[string]bool{".by-id": true, ".query": true, ".visorfs": true}
 
 // IsPath reports whether an image's name can be its path as it is.
 func IsPath(name string) bool {
 	first, _, _ := strings.Cut(name, "/")
-	if reserved[first] || !utf8.ValidString(name) {
+	if len(name) > MaxPath || reserved[first] || !utf8.ValidString(name) {
 		return false
 	}
 	for segment := range strings.SplitSeq(name, "/") {

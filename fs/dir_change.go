@@ -56,9 +56,10 @@ func checkNewName(p string) error {
 	return nil
 }
 
-// checkSegment refuses a path whose last segment no directory entry could be.
+// checkSegment refuses a path whose last segment no directory entry could be, and one that is
+// too long as a whole.
 func checkSegment(p string) error {
-	if len(path.Base(p)) > 255 {
+	if len(path.Base(p)) > 255 || len(p) > catalog.MaxPath {
 		return syscall.ENAMETOOLONG
 	}
 	return nil

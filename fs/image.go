@@ -31,6 +31,7 @@ type imageNode struct {
 // imageNode.mu.
 type use struct {
 	warm    string      // version of the data that the kernel has pages of
+	opened  *meta.Image // as it was when it was last opened to be read
 	commits int         // of drafts, that changed the data
 	latest  *meta.Image // with the data of the last of them
 	modes   ioModes
@@ -76,9 +77,12 @@ func (n *imageNode) errno(op string, err error) syscall.Errno {
 
 var _ = (gofuse.NodeGetattrer)((*imageNode)(nil))
 
-func (n *imageNode) Getattr(ctx context.Context, _ gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
+func (n *imageNode) Getattr(ctx context.Context, open gofuse.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	req := begin(ctx)
 	defer req.done()
+	if open != nil && n.fillRemoved(req, &out.Attr) {
+		return 0
+	}
 	aliases := n.vol.aliasesNow()
 	fresh, errno := n.fill(req, &out.Attr)
 	out.SetTimeout(n.vol.imageTimeout(n.imageID(), aliases, fresh))
@@ -98,6 +102,37 @@ func (n *imageNode) fill(ctx context.Context, out *fuse.Attr) (time.Duration, sy
 	}
 	n.vol.fillImage(out, f.Image)
 	return n.vol.catalog.FreshFile(f), 0
+}
+
+// fillRemoved writes the attributes of a file that was removed through this mount and is open
+// still, as a disk does for fstat. It reports false for any other: while a path leads here, a
+// file that is gone must be looked for again.
+func (n *imageNode) fillRemoved(ctx context.Context, out *fuse.Attr) bool {
+	img := n.lastKnown()
+	if _, parent := n.Parent(); parent != nil || img == nil {
+		return false
+	}
+	if n.currentDraft() == nil {
+		if _, err := n.file(ctx); !errors.Is(err, errStale) {
+			return false
+		}
+	}
+	n.vol.fillImage(out, img)
+	out.Nlink = 0
+	return true
+}
+
+// lastKnown returns a file that is open as it was when it was last heard of.
+func (n *imageNode) lastKnown() *meta.Image {
+	if d := n.currentDraft(); d != nil {
+		return d.image()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.use == nil {
+		return nil
+	}
+	return n.use.opened
 }
 
 var _ = (gofuse.NodeSetattrer)((*imageNode)(nil))
@@ -216,7 +251,7 @@ func (n *imageNode) open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 	if err != nil {
 		return nil, 0, n.errno("open", err)
 	}
-	h, fuseFlags, err := n.openMode(r, f.Image.Version(), commits)
+	h, fuseFlags, err := n.openMode(r, f.Image, commits)
 	if err != nil {
 		_ = r.Close() // it has nothing to lose
 		return nil, 0, n.errno("open", err)

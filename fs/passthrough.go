@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/visorfs/visorfs/cache"
+	"github.com/visorfs/visorfs/meta"
 )
 
 // ioModes counts how an inode is open. The kernel has it either cached, where reads come
@@ -53,11 +54,13 @@ func (h passedHandle) Release(ctx context.Context) syscall.Errno {
 	return 0
 }
 
-// openMode makes a handle of a reader, which was opened after so many commits of the node,
+// openMode makes a handle of a reader of img, which was opened after so many commits of the node,
 // and the flags that go with it.
-func (n *imageNode) openMode(r *cache.Reader, version string, commits int) (gofuse.FileHandle, uint32, error) {
+func (n *imageNode) openMode(r *cache.Reader, img *meta.Image, commits int) (gofuse.FileHandle, uint32, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	version := img.Version()
+	n.used().opened = img
 	h := &readHandle{node: n, reader: r, saw: commits}
 	m := &n.used().modes
 	if m.through == 0 && m.cached == 0 && n.vol.passthrough {

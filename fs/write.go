@@ -153,7 +153,7 @@ func (n *imageNode) dropDraft(d *draft) {
 		n.vol.notifier.addAnew(d.name()) // an image has its own number
 	}
 	if img, commits := d.committed(); commits > 0 {
-		n.used().latest = img
+		n.used().latest, n.used().opened = img, img
 		n.used().commits += commits
 	}
 }

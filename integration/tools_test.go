@@ -26,7 +26,7 @@ var packages = map[string]string{
 	"isoinfo": "genisoimage", "bsdtar": "libarchive-tools",
 	"fusermount3": "fuse3", "umount": "mount", "mount": "mount",
 	"setpriv": "util-linux", "findmnt": "util-linux", "systemd-analyze": "systemd",
-	"tmux": "tmux", "rsync": "rsync", "qemu-img": "qemu-utils", "bash": "bash",
+	"tmux": "tmux", "rsync": "rsync", "stress-ng": "stress-ng", "fio": "fio", "qemu-img": "qemu-utils", "bash": "bash",
 	"diff": "diffutils", "cmp": "diffutils", "find": "findutils",
 }
 

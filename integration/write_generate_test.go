@@ -31,7 +31,7 @@ var inOrder = profile{inOrder: true, weights: []weight{
 var likeADisk = profile{weights: []weight{
 	{callOpen, 10}, {callClose, 7}, {callWrite, 20}, {callRead, 6}, {callReadFresh, 5},
 	{callFtruncate, 4}, {callTruncate, 3}, {callFsync, 4}, {callRename, 3}, {callUnlink, 1},
-	{callFallocate, 3}, {callCopyRange, 3}, {callSeekEnd, 2}, {callSeekData, 2}, {callStat, 2},
+	{callFallocate, 3}, {callCopyRange, 3}, {callMapped, 4}, {callSeekEnd, 2}, {callSeekData, 2}, {callStat, 2},
 }}
 
 // generator makes a write program. It does each step with a model, so that most steps
@@ -75,6 +75,8 @@ func (g *generator) step() step {
 		if g.inOrder {
 			s.off = size
 		}
+	case callMapped:
+		s.n = min(s.n, size-s.off)
 	case callTruncate, callFtruncate:
 		s.n = s.off
 	case callRename:

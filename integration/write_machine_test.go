@@ -30,6 +30,8 @@ func (c *machine) do(s step) outcome {
 		return result0(unix.Close(fd))
 	case callWrite:
 		return resultOf(again(func() (int, error) { return unix.Pwrite(fd, s.payload(), int64(s.off)) }))
+	case callMapped:
+		return writeThroughMap(fd, s)
 	case callRead:
 		return readAt(fd, s.off, s.n)
 	case callReadFresh:
@@ -83,6 +85,23 @@ func (c *machine) open(s step) outcome {
 func readFile(path string) outcome {
 	data, err := os.ReadFile(path)
 	return outcome{errno: errnoOf(err), n: len(data), data: data}
+}
+
+// writeThroughMap changes bytes of the file through a mapping. It syncs that: until then the
+// kernel need not tell anybody.
+func writeThroughMap(fd int, s step) outcome {
+	const page = 4096
+	start := s.off / page * page
+	mapped, err := unix.Mmap(fd, int64(start), s.off-start+s.n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return failure(errnoOf(err))
+	}
+	copy(mapped[s.off-start:], s.payload())
+	err = again0(func() error { return unix.Msync(mapped, unix.MS_SYNC) })
+	if err == nil {
+		err = unix.Munmap(mapped)
+	}
+	return resultOf(s.n, err)
 }
 
 func readAt(fd, off, n int) outcome {

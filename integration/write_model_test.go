@@ -42,6 +42,9 @@ func (m *model) applies(s step) bool {
 	case callCopyRange:
 		from := m.handles[s.from]
 		return m.handles[s.handle] != nil && from != nil && !from.file.gone
+	case callMapped: // within the file: beyond its end a program gets SIGBUS
+		h := m.handles[s.handle]
+		return h != nil && h.reads() && h.writes() && !h.file.gone && s.n > 0 && s.off+s.n <= len(h.file.data)
 	default:
 		return m.handles[s.handle] != nil
 	}
@@ -187,6 +190,10 @@ func (m *model) byHandle(h *modelHandle, s step) outcome {
 			off = len(f.data)
 		}
 		f.change(h, overlaid(f.data, s.payload(), off))
+		return outcome{n: s.n}
+	case callMapped:
+		f.change(h, overlaid(f.data, s.payload(), s.off))
+		f.flush() // msync is an fsync, too
 		return outcome{n: s.n}
 	case callFtruncate:
 		f.resize(h, s.n)

@@ -18,6 +18,7 @@ const (
 	callOpen      call = "open"
 	callClose     call = "close"
 	callWrite     call = "pwrite"
+	callMapped    call = "write through mmap"
 	callRead      call = "pread"
 	callReadFresh call = "read through a new handle"
 	callFtruncate call = "ftruncate"
@@ -72,8 +73,8 @@ func (s step) String() string {
 		return fmt.Sprintf("h%d = open(%s, %s)", s.handle, nameOf(s.name), cmp.Or(flagNames(s.flags, openFlags), "O_RDONLY"))
 	case callClose, callFsync, callSeekEnd:
 		return fmt.Sprintf("%s(h%d)", s.call, s.handle)
-	case callWrite:
-		return fmt.Sprintf("pwrite(h%d, %d bytes of seed %d, at %d)", s.handle, s.n, s.seed, s.off)
+	case callWrite, callMapped:
+		return fmt.Sprintf("%s(h%d, %d bytes of seed %d, at %d)", s.call, s.handle, s.n, s.seed, s.off)
 	case callRead:
 		return fmt.Sprintf("pread(h%d, %d bytes, at %d)", s.handle, s.n, s.off)
 	case callSeekData:

@@ -3,15 +3,15 @@ package spool
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/visorfs/visorfs/internal/owner"
 )
 
 // Options of a Dir. Of fields without another default the zero value is one.
@@ -89,17 +89,8 @@ func claim(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	info, err := os.Lstat(dir)
-	if err != nil {
+	if err := owner.CheckDir(dir, "--spool-dir"); err != nil {
 		return err
-	}
-	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s is a symbolic link; name the directory itself", dir)
-	case info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()):
-		return fmt.Errorf("%s belongs to another user; give a --spool-dir of your own", dir)
-	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("others may write to %s (mode %04o); chmod 700 it", dir, info.Mode().Perm())
 	}
 	if err := unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK); err != nil {
 		return fmt.Errorf("%s can't be written: %w", dir, err)

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/visorfs/visorfs/internal/owner"
 )
 
 const lostAndFound = "lost+found"
@@ -36,7 +36,7 @@ func (d *Dir) rescue() error {
 // rescueFile holds the file's lock until it has gone, so that it is found by one alone.
 func (d *Dir) rescueFile(name string) error {
 	from := filepath.Join(d.path, name)
-	file, err := os.OpenFile(from, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	file, err := owner.Open(from, os.O_RDWR)
 	if err != nil {
 		return err
 	}

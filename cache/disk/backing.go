@@ -4,7 +4,7 @@ import (
 	"os"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"github.com/visorfs/visorfs/internal/owner"
 )
 
 // Backing returns the data file, open for reading, if it has all bytes of the object, and
@@ -16,7 +16,7 @@ func (o *Object) Backing() (f *os.File, release func(), ok bool) {
 	if !o.exists || !o.verified.Load() || !o.Whole() || !o.Believed() || o.store.closed.Load() {
 		return nil, nil, false
 	}
-	f, err := os.OpenFile(o.stem+dataExt, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	f, err := owner.Open(o.stem+dataExt, os.O_RDONLY)
 	if err != nil {
 		return nil, nil, false
 	}

@@ -8,9 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/visorfs/visorfs/internal/owner"
 )
 
 const (
@@ -28,7 +29,7 @@ func claimDir(dir string) (marker *os.File, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := checkDir(dir); err != nil {
+	if err := owner.CheckDir(dir, "--cache-dir"); err != nil {
 		return nil, err
 	}
 	marker, err = openMarker(dir)
@@ -42,35 +43,16 @@ func claimDir(dir string) (marker *os.File, err error) {
 	return marker, nil
 }
 
-// checkDir refuses a directory in which others could change what the cache believes.
-func checkDir(dir string) error {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		return errors.New("it is a symbolic link; name the directory itself")
-	case !info.IsDir():
-		return errors.New("it is not a directory")
-	case info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()):
-		return errors.New("it belongs to another user; give a --cache-dir of your own")
-	case info.Mode().Perm()&0o022 != 0:
-		return fmt.Errorf("others may write there (mode %04o); chmod 700 it", info.Mode().Perm())
-	}
-	return nil
-}
-
 func openMarker(dir string) (*os.File, error) {
 	path := filepath.Join(dir, markerName)
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	f, err := owner.Open(path, os.O_RDWR)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return checkMarker(f, err)
 	}
 	if err := checkEmpty(dir); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	return owner.Open(path, os.O_RDWR|os.O_CREATE)
 }
 
 func checkMarker(f *os.File, err error) (*os.File, error) {

@@ -9,9 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/visorfs/visorfs/internal/hole"
+	"github.com/visorfs/visorfs/internal/owner"
 )
 
 const (
@@ -47,11 +46,11 @@ func createFiles(stem string, h header) (*files, error) {
 }
 
 func filesOf(stem string, flag int) (*files, error) {
-	data, err := os.OpenFile(stem+dataExt, flag|unix.O_NOFOLLOW, 0o600)
+	data, err := owner.Open(stem+dataExt, flag)
 	if err != nil {
 		return nil, err
 	}
-	index, err := os.OpenFile(stem+indexExt, flag|unix.O_NOFOLLOW, 0o600)
+	index, err := owner.Open(stem+indexExt, flag)
 	if err != nil {
 		_ = data.Close()
 		return nil, err
@@ -71,7 +70,9 @@ func removeFiles(stem string) error {
 	for _, ext := range []string{indexExt, dataExt} {
 		if err := os.Remove(stem + ext); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			failed = errors.Join(failed, err)
-			_ = os.Truncate(stem+ext, 0) // so that it isn't believed then
+			if f, err := owner.Open(stem+ext, os.O_WRONLY|os.O_TRUNC); err == nil {
+				_ = f.Close() // empty, it isn't believed then
+			}
 		}
 	}
 	return failed

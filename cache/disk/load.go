@@ -3,7 +3,6 @@ package disk
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,11 +124,11 @@ func (s *Store) loadObject(stem string, d *damage) error {
 // examine returns the header, and how much space the data take, if the files can be those
 // of an object.
 func (f *files) examine() (h header, taken int64, err error) {
-	data, err := regular(f.data)
+	data, err := f.data.Stat()
 	if err != nil {
 		return h, 0, err
 	}
-	index, err := regular(f.index)
+	index, err := f.index.Stat()
 	if err != nil {
 		return h, 0, err
 	}
@@ -147,12 +146,4 @@ func (f *files) examine() (h header, taken int64, err error) {
 		return h, 0, fmt.Errorf("the files have %d and %d bytes, the object %d", data.Size(), index.Size(), h.size)
 	}
 	return h, onDisk(data), nil
-}
-
-func regular(f *os.File) (fs.FileInfo, error) {
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	return info, err
 }

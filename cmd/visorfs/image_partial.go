@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/visorfs/visorfs/internal/owner"
 	"github.com/visorfs/visorfs/meta"
 )
 
@@ -50,7 +51,12 @@ func openPartial(target string, img *meta.Image) (*partial, error) {
 // isOf reports whether the file can be part of an image. One of unknown size cannot be
 // gone on with: nobody could tell that there is no more to come.
 func (p *partial) isOf(img *meta.Image) bool {
-	version, err := os.ReadFile(p.target + versionSuffix)
+	file, err := owner.Open(p.target+versionSuffix, os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	version, err := io.ReadAll(file)
 	return err == nil && string(version) == img.Version() && img.Size > 0 && p.length() <= img.Size
 }
 
@@ -69,8 +75,8 @@ func openLocked(path string) (*os.File, error) {
 		if err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
-		if !opened.Mode().IsRegular() {
-			return nil, errors.Join(fmt.Errorf("%s is not a regular file; remove it", path), file.Close())
+		if err := owner.CheckFile(opened); err != nil { // the directory may be one like /tmp
+			return nil, errors.Join(fmt.Errorf("%s: %w; remove it", path, err), file.Close())
 		}
 		if named, err := os.Lstat(path); err == nil && os.SameFile(opened, named) {
 			return file, nil
@@ -84,7 +90,15 @@ func (p *partial) restart(version string) error {
 	if err := p.file.Truncate(0); err != nil {
 		return err
 	}
-	return os.WriteFile(p.target+versionSuffix, []byte(version), 0o666)
+	if err := removeIfThere(p.target + versionSuffix); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(p.target+versionSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(version)
+	return errors.Join(err, file.Close())
 }
 
 // length returns how many bytes there are, hashed or not.

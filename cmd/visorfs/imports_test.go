@@ -23,19 +23,19 @@ const module = "github.com/visorfs/visorfs"
 var mayImport = map[string][]string{
 	"meta":      {},
 	"internal":  {"golang.org/x/sys"},
-	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole"}, // the latter two for cache/disk
+	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole", "internal/owner"}, // all but the first for cache/disk
 	"catalog":   {"meta", "visclient", "github.com/tidwall/btree", "golang.org/x/sync", "github.com/hashicorp/golang-lru/v2", "github.com/google/uuid"},
 	"visclient": {"internal/latency", "meta", "go.yaml.in/yaml/v3", "github.com/cenkalti/backoff/v5", "github.com/agnivade/levenshtein", "golang.org/x/sync"},
 	"visserver": {"internal/latency", "meta", "go.etcd.io/bbolt", "github.com/google/uuid"},
-	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole"},
+	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole", "internal/owner"},
 	"fs":        {"internal/latency", "meta", "visclient", "cache", "catalog", "spool", "github.com/hanwen/go-fuse/v2", "golang.org/x/sync", "golang.org/x/sys", "github.com/moby/sys/mountinfo"},
 }
 
 // mayReach bounds what some rooms import over others, too.
 var mayReach = map[string][]string{
 	"meta":      {},
-	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole"},
-	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole"},
+	"cache":     {"github.com/hashicorp/golang-lru/v2", "golang.org/x/sys", "internal/hole", "internal/owner"},
+	"spool":     {"github.com/tidwall/btree", "golang.org/x/sys", "internal/hole", "internal/owner"},
 	"visserver": {"internal/latency", "meta", "go.etcd.io/bbolt", "github.com/google/uuid", "golang.org/x/sys"}, // bbolt's; never visclient
 }
 

@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/visorfs/visorfs/internal/owner"
 )
 
 // A daemon is this program once more, in a session of its own, that mounts in the
@@ -137,6 +139,9 @@ func openDaemonLog(mountpoint string) (*os.File, error) {
 	}
 	dir := logDir()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("directory of the daemon's log: %w", err)
+	}
+	if err := owner.CheckDir(dir, "--log-file"); err != nil { // or others could lead the log into other files
 		return nil, fmt.Errorf("directory of the daemon's log: %w", err)
 	}
 	name := cmp.Or(strings.ReplaceAll(strings.Trim(path, "/"), "/", "-"), "root") + ".log"
