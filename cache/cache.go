@@ -37,6 +37,10 @@ type Options struct {
 	Streams        int           // bound on requests side by side for one sequential reader; default 8
 	IdleTime       time.Duration // how long a stream that nobody wants lives; default 5 s
 
+	// Patience is how long a read waits for a source that is asked again and again, and
+	// brings nothing new. Default: until that was asked often enough.
+	Patience time.Duration
+
 	// RoundTrip returns how long a request takes to be answered, 0 if that isn't known.
 	// Default: always 0. Where it is long, requests are made side by side.
 	RoundTrip func() time.Duration

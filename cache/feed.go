@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"sync/atomic"
@@ -18,6 +19,10 @@ const (
 	maxBackoff   = 2 * time.Second
 )
 
+// ErrShort is the cause when the bodies of a source end before the object does, as if they
+// were complete. One that breaks off has the error of its connection.
+var ErrShort = fmt.Errorf("the body is short: %w", io.ErrUnexpectedEOF)
+
 // feed reads a source in order and hides its breaks: it opens a new body at the next
 // missing byte when one fails or is short.
 type feed struct {
@@ -29,10 +34,14 @@ type feed struct {
 	local bool          // body costs the source nothing
 	at    int64         // the next byte of body, at most off
 	tries int           // opens since the last new byte
+
+	patience time.Duration // without a new byte, after which there is no other try; 0 for no bound
+	since    time.Time     // when it began: with the last new byte, or with who wants one
 }
 
 // connect opens the first body.
 func (f *feed) connect(ctx context.Context) error {
+	f.since = time.Now()
 	for f.body == nil {
 		if err := f.reopen(); err != nil {
 			if err := f.backOff(ctx, err); err != nil {
@@ -45,6 +54,7 @@ func (f *feed) connect(ctx context.Context) error {
 
 // fill fills p with the next bytes.
 func (f *feed) fill(ctx context.Context, p []byte) error {
+	f.since = time.Now()
 	for len(p) > 0 {
 		n, err := f.read(p)
 		p = p[n:]
@@ -77,10 +87,10 @@ func (f *feed) read(p []byte) (int, error) {
 	f.at += int64(n)
 	f.off += int64(n)
 	if n > 0 {
-		f.tries = 0
+		f.tries, f.since = 0, time.Now()
 	}
 	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
+		err = ErrShort
 	}
 	return n, err
 }
@@ -90,8 +100,11 @@ func (f *feed) skip() error {
 	n, err := io.CopyN(io.Discard, f.body, f.off-f.at)
 	f.counted(n)
 	f.at += n
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
+	switch {
+	case err == io.EOF:
+		err = ErrShort
+	case err == nil && n > 0:
+		f.since = time.Now()
 	}
 	return err
 }
@@ -125,7 +138,11 @@ func (f *feed) backOff(ctx context.Context, err error) error {
 		return err
 	}
 	pause := min(firstBackoff<<max(f.tries-1, 0), maxBackoff)
-	timer := time.NewTimer(pause/2 + rand.N(pause/2))
+	pause = pause/2 + rand.N(pause/2)
+	if f.patience > 0 && time.Since(f.since)+pause > f.patience {
+		return err
+	}
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -80,7 +80,7 @@ func (r *Reader) mayCarry(f *fetch, cancel func()) bool {
 
 // request fetches the bytes [lo, hi).
 func (r *Reader) request(ctx context.Context, lo, hi int64) ([]byte, error) {
-	f := feed{off: lo, count: &r.cache.counts.fetched}
+	f := feed{off: lo, count: &r.cache.counts.fetched, patience: r.cache.opts.Patience}
 	f.open = func() (Body, error) { return r.ask(ctx, f.off, hi-f.off) }
 	defer f.close()
 	data := make([]byte, hi-lo)

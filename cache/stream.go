@@ -53,7 +53,7 @@ func (r *Reader) start(u *run, begin, end int64) *stream {
 		lastWanted: time.Now(),
 	}
 	s.ctx, s.cancel = context.WithCancel(r.ctx)
-	s.feed = feed{open: s.open, off: begin * chunkBytes, count: &r.cache.counts.fetched}
+	s.feed = feed{open: s.open, off: begin * chunkBytes, count: &r.cache.counts.fetched, patience: r.cache.opts.Patience}
 	s.idle = time.AfterFunc(r.cache.opts.IdleTime, s.checkIdle)
 	r.streams = append(r.streams, s)
 	r.cache.live.Add(1)

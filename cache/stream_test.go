@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 )
@@ -225,6 +226,66 @@ func TestOtherErrorIsTriedSomeTimes(t *testing.T) {
 			time.Sleep(2 * afterFailure)
 		}
 	})
+}
+
+func TestTriesInVainEndWithThePatience(t *testing.T) {
+	const patience = 2 * time.Second
+	for what, fail := range map[string]func(*source){
+		"at once": func(s *source) { s.fail = func() error { return errInjected } },
+		"late":    func(s *source) { s.fail = func() error { time.Sleep(patience); return errInjected } },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSource(1 << 20)
+			fail(s)
+			_, r := newReaderOf(t, s, Options{Patience: patience})
+			start := time.Now()
+			_, err := r.ReadAt(context.Background(), make([]byte, 1), 0)
+			if waited := time.Since(start); !errors.Is(err, errInjected) || waited > patience {
+				t.Errorf("%s: got %v after %v, want that within %v", what, err, waited, patience)
+			}
+		})
+	}
+}
+
+// What a source has lost stays lost, but a connection that breaks is another one soon.
+func TestBrokenBodyIsAskedForAgainSoonerThanAShortOne(t *testing.T) {
+	for _, row := range []struct {
+		end  error // of a body that gives nothing
+		wait time.Duration
+	}{{io.ErrUnexpectedEOF, afterFailure}, {io.EOF, afterShort}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSource(1 << 20)
+			broken := true
+			open := func(ctx context.Context, off, n int64) (Body, error) {
+				body, err := s.open(ctx, off, n)
+				if broken {
+					body.ReadCloser = struct {
+						io.Reader
+						io.Closer
+					}{iotest.ErrReader(row.end), body}
+				}
+				return body, err
+			}
+			r := New(Options{}).Reader(Object{Key: Key{"id", "1"}, Size: 1 << 20, Open: open})
+			defer func() { _ = r.Close() }()
+			read := func() error {
+				_, err := r.ReadAt(context.Background(), make([]byte, 1), 500_000)
+				return err
+			}
+			if err := read(); !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrShort) != (row.end == io.EOF) {
+				t.Errorf("body that ends with %v: %v", row.end, err)
+			}
+			broken = false
+			time.Sleep(row.wait - time.Millisecond)
+			if read() == nil {
+				t.Errorf("body that ends with %v: asked for again in less than %v", row.end, row.wait)
+			}
+			time.Sleep(2 * time.Millisecond)
+			if err := read(); err != nil {
+				t.Errorf("body that ends with %v: %v after %v", row.end, err, row.wait)
+			}
+		})
+	}
 }
 
 func TestProgressResetsTheCount(t *testing.T) {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"sync"
+	"time"
 )
 
 // ErrCorrupt is the cause when the bytes of a whole object are not those that its MD5
@@ -43,7 +45,14 @@ type verifier struct {
 	rest    chan struct{}    // closed when it has nothing to hash
 	changed sync.Cond        // ahead became smaller, or hashing ended
 	err     error            // of the latest pass
+	bad     error            // of a bad pass, whatever passes follow, until its readers have been told
+	told    time.Time        // when the first of them was; zero before
 }
+
+// afterCorrupt is how long reads of the last chunk fail after the first of them did. The
+// kernel asks again for what it read ahead, or in pages, and must not get from the next
+// pass what makes bad bytes before it look whole.
+const afterCorrupt = time.Second
 
 func newVerifier(r *Reader) *verifier {
 	v := &verifier{r: r}
@@ -179,6 +188,7 @@ func (v *verifier) judge() {
 		v.r.cache.counts.verified.Add(1)
 	} else {
 		v.err = fmt.Errorf("read %s: %w", v.r.key.ID, ErrCorrupt)
+		v.bad, v.told = v.err, time.Time{}
 		v.r.forget()
 	}
 	v.end()
@@ -201,7 +211,14 @@ func (v *verifier) await(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	return v.err
+	switch {
+	case v.bad == nil:
+	case v.told.IsZero():
+		v.told = time.Now()
+	case time.Since(v.told) > afterCorrupt:
+		v.bad = nil
+	}
+	return cmp.Or(v.err, v.bad)
 }
 
 // isBad tells whether the latest pass was.

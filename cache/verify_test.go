@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -81,6 +82,58 @@ func TestPassWithAnotherMD5FailsAtItsEndAndIsForgotten(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The kernel asks twice for what it failed to read ahead. The pass that the second question
+// begins says nothing about the bytes before, which the program has.
+func TestNextPassDoesNotMakeABadOneGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(4 << 20)
+		s.whole = true
+		o := s.object()
+		o.MD5 = s.sum()
+		good := o.Open
+		first := true
+		o.Open = func(ctx context.Context, off, n int64) (Body, error) {
+			body, err := good(ctx, off, n)
+			if err == nil && first {
+				first = false
+				body.ReadCloser = &flipped{ReadCloser: body.ReadCloser}
+			}
+			return body, err
+		}
+		r := New(Options{}).Reader(o)
+		defer func() { _ = r.Close() }()
+		if err := readAll(r, 300_000); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("bad pass: %v", err)
+		}
+		last := func() error {
+			_, err := r.ReadAt(context.Background(), make([]byte, 1), s.object().Size-1)
+			return err
+		}
+		if err := last(); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("its end, asked for again: %v", err)
+		}
+		time.Sleep(afterCorrupt + time.Millisecond)
+		if err := errors.Join(readAll(r, 300_000), last()); err != nil {
+			t.Errorf("good pass later: %v", err)
+		}
+	})
+}
+
+// flipped is a body with its first byte changed.
+type flipped struct {
+	io.ReadCloser
+	begun bool
+}
+
+func (f *flipped) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
+	if n > 0 && !f.begun {
+		f.begun = true
+		p[0] ^= 1
+	}
+	return n, err
 }
 
 func TestVerifyNeverTrustsTheSource(t *testing.T) {

@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 )
 
@@ -59,7 +58,7 @@ func (f *failure) add(i int64, err error) {
 // of returns the error of a chunk that failed just now.
 func (f *failure) of(i int64) error {
 	lasts := afterFailure
-	if errors.Is(f.err, io.ErrUnexpectedEOF) {
+	if errors.Is(f.err, ErrShort) {
 		lasts = afterShort
 	}
 	if f.err == nil || i < f.first || i > f.last || time.Since(f.at) > lasts {

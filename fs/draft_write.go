@@ -48,6 +48,9 @@ func (d *draft) change(ctx context.Context, h *draftHandle, to int64, do func() 
 		return nil
 	}
 	if ctx.Err() == nil {
+		if refused := (*visclient.Error)(nil); errors.As(err, &refused) {
+			d.salvage()
+		}
 		d.fail(err)
 	}
 	return err

@@ -172,7 +172,7 @@ func (v viewResult) Done() { v.Release() }
 
 // explain says what a body means that ended early each time it was asked for.
 func explain(err error, size int64) error {
-	if !errors.Is(err, io.ErrUnexpectedEOF) {
+	if !errors.Is(err, cache.ErrShort) {
 		return err
 	}
 	return fmt.Errorf("%w: the server has fewer bytes than the %d of the image (the original server loses the end of an upload when it is killed soon after)", err, size)

@@ -78,6 +78,7 @@ func newVolume(o Options) *volume {
 			Streams:        o.Streams,
 			Verify:         o.Verify,
 			Disk:           o.Disk,
+			Patience:       o.Client.Timeout(),
 			RoundTrip:      o.Client.RoundTrip,
 			Logger:         o.Logger,
 		}),

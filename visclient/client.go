@@ -179,6 +179,9 @@ func (c *Client) Port() int {
 // AccessKey returns the user's access key.
 func (c *Client) AccessKey() string { return c.accessKey }
 
+// Timeout returns how long an operation goes without an answer, see [Options].
+func (c *Client) Timeout() time.Duration { return c.timeout }
+
 // CloseIdleConnections closes the connections that are kept for the next request.
 func (c *Client) CloseIdleConnections() {
 	c.requests.CloseIdleConnections()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/visorfs/visorfs/meta"
 )
@@ -40,8 +41,9 @@ type Error struct {
 	Message    string  // the server's own words, if any
 	Err        error   // the cause when there was no reply, or what is wrong with it
 
-	original bool // the reply came from the original server
-	final    bool // to send the same again is of no use, or would do harm
+	original   bool          // the reply came from the original server
+	final      bool          // to send the same again is of no use, or would do harm
+	retryAfter time.Duration // for which the server wants not to be asked; 0 if it does not say
 }
 
 // Error is one line, fit for a log or a terminal, whatever the server sent.

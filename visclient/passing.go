@@ -6,11 +6,16 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // goliathTries is how often a call is sent that the original server answers with 500,
 // which is its answer to many a bad value, too.
 const goliathTries = 3
+
+// garbledTries is how often a call is sent whose replies make no sense. A proxy on the way
+// may have mixed two up, but it is more likely that there is no VIS server.
+const garbledTries = 3
 
 // MayPass reports whether an operation that failed may succeed when the same is sent
 // again later, and would then not be done twice: the network or the server had a fault
@@ -42,6 +47,21 @@ func mayPass(err error, try int) bool {
 var lasting = []error{
 	ErrInvalid, ErrForbidden, ErrNotFound, ErrConflict, ErrTooLong, ErrTooLarge, ErrNoSpace, ErrTimeout, ErrMismatch,
 	context.Canceled,
+}
+
+// isGarbled reports whether a reply of success was none to what was asked.
+func isGarbled(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.StatusCode == 0 && (e.final || errors.Is(err, ErrMismatch))
+}
+
+// retryAfter is how long the server asked not to be asked.
+func retryAfter(err error) time.Duration {
+	var e *Error
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.retryAfter
 }
 
 // mayBeDone reports whether a server may have carried out a call that failed.

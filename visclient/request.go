@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -64,8 +66,12 @@ func (c *Client) send(ctx context.Context, op call) error {
 			pause = newPause()
 		}
 		wait := pause.NextBackOff()
-		if time.Until(deadline) < wait+leastPatience(c.timeout) {
+		left := time.Until(deadline) - leastPatience(c.timeout)
+		if left < wait {
 			return err
+		}
+		if asked := retryAfter(err); asked <= left {
+			wait = max(wait, asked)
 		}
 		if sleep(ctx, wait) != nil {
 			return fail(ctx, op, err)
@@ -106,7 +112,9 @@ func newPause() *backoff.ExponentialBackOff {
 func leastPatience(timeout time.Duration) time.Duration { return min(time.Second, timeout/10) }
 
 // again reports whether a call that failed may succeed if sent once more.
-func (op call) again(err error, try int) bool { return !op.impatient && mayPass(err, try) }
+func (op call) again(err error, try int) bool {
+	return !op.impatient && (mayPass(err, try) || isGarbled(err) && try < garbledTries)
+}
 
 // checkID refuses an id that would make another path than that of an image: ids come
 // from servers, and from users.
@@ -222,6 +230,9 @@ func replyError(op call, resp *http.Response) error {
 		StatusCode: resp.StatusCode,
 		Message:    resp.Header.Get("X-Error-Message"),
 		original:   isOriginal(resp.Header),
+	}
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds < math.MaxInt32 {
+		e.retryAfter = time.Duration(seconds) * time.Second
 	}
 	if e.Message == "" && op.method != http.MethodHead {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorReply))

@@ -74,6 +74,67 @@ func TestReplyThatBreaksOffIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// aboutAnother answers a request as if it had been about another image.
+func aboutAnother(next http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		reply := httptest.NewRecorder()
+		next.ServeHTTP(reply, r)
+		for name, values := range reply.Header() {
+			w.Header()[name] = values
+		}
+		w.Header().Set("X-Image-Meta-_id", string(someID))
+		w.Header().Del("Content-Length")
+		id := strings.TrimPrefix(r.URL.Path, "/images/")
+		_, _ = io.WriteString(w, strings.ReplaceAll(reply.Body.String(), id, string(someID)))
+	}
+}
+
+func TestReplyThatMakesNoSenseIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	handler := vis(t, visserver.Options{})
+	c, f := serve(t, handler)
+	img := post(t, c, fields("x"), "data")
+	garbage := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
+	for _, row := range []struct {
+		name  string
+		fault http.HandlerFunc
+		do    func() error
+	}{
+		{"HEAD", aboutAnother(handler), func() error { _, err := c.HeadImage(t.Context(), img.ID); return err }},
+		{"list", garbage, func() error { _, err := c.GetImages(t.Context(), nil); return err }},
+		{"PUT", aboutAnother(handler), func() error { _, err := c.PutImage(t.Context(), img.ID, meta.Fields{"color": "red"}, nil); return err }},
+		{"DELETE", aboutAnother(handler), func() error { _, err := c.DeleteImage(t.Context(), img.ID); return err }},
+	} {
+		f.seen()
+		f.fail(row.fault)
+		err := row.do()
+		if n := len(f.seen()); err != nil || n != 2 {
+			t.Errorf("%s: %v after %d requests, want success with the second", row.name, err, n)
+		}
+	}
+	c, f = serve(t, garbage)
+	_, err := c.GetImages(t.Context(), nil)
+	if n := len(f.seen()); err == nil || n != 3 {
+		t.Errorf("a server that is none: %v after %d requests, want 3", err, n)
+	}
+}
+
+func TestServerThatSaysWhenToAskAgainIsAskedThen(t *testing.T) {
+	t.Parallel()
+	c, f := embedded(t)
+	for after, least := range map[string]time.Duration{"1": time.Second, "3600": 0, "soon": 0} {
+		f.fail(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", after)
+			w.WriteHeader(http.StatusTooManyRequests)
+		})
+		begun := time.Now()
+		_, err := c.GetImages(t.Context(), nil)
+		if took := time.Since(begun); err != nil || took < least {
+			t.Errorf("Retry-After %s: %v after %v", after, err, took)
+		}
+	}
+}
+
 func TestRefusedConnectionIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	for name, do := range map[string]func(*visclient.Client, *meta.Image) error{
