@@ -20,7 +20,7 @@ type dirNode struct {
 	gofuse.Inode
 	vol *volume
 
-	busy atomic.Int32 // requests that change names in it, and may wait for the server
+	busy atomic.Int32 // requests for which the kernel holds the directory; see notifier.tell
 
 	mu   sync.Mutex
 	kept dirAttr
@@ -55,6 +55,8 @@ func (d *dirNode) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (
 	}
 	req := begin(ctx)
 	defer req.done()
+	d.busy.Add(1)
+	defer d.busy.Add(-1)
 	here := d.path()
 	aliases := d.vol.aliasesNow()
 	if n := d.vol.drafted(path.Join(here, name)); n != nil {

@@ -70,6 +70,8 @@ func (h *dirHandle) Readdirent(ctx context.Context) (*fuse.DirEntry, syscall.Err
 func (h *dirHandle) look(ctx context.Context) syscall.Errno {
 	req := begin(ctx)
 	defer req.done()
+	h.dir.busy.Add(1)
+	defer h.dir.busy.Add(-1)
 	vol, here := h.dir.vol, h.dir.path()
 	drafts := vol.draftsIn(here) // before the catalog, which a draft goes to when it ends
 	tree, err := vol.catalog.Tree(req)

@@ -21,6 +21,8 @@ var _ = (gofuse.NodeMkdirer)((*dirNode)(nil))
 func (d *dirNode) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*gofuse.Inode, syscall.Errno) {
 	req := begin(ctx)
 	defer req.done()
+	d.busy.Add(1)
+	defer d.busy.Add(-1)
 	p := d.child(name)
 	if err := d.vol.mkdir(req, p); err != nil {
 		return nil, d.vol.errno("mkdir", p, "", err)
@@ -60,6 +62,8 @@ var _ = (gofuse.NodeRmdirer)((*dirNode)(nil))
 func (d *dirNode) Rmdir(ctx context.Context, name string) syscall.Errno {
 	req := begin(ctx)
 	defer req.done()
+	d.busy.Add(1)
+	defer d.busy.Add(-1)
 	p := d.child(name)
 	if isSpecial(p) {
 		return syscall.EPERM

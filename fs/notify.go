@@ -124,7 +124,7 @@ func (n *notifier) tell(root *dirNode, what news) bool {
 			node.changed(what.Was.Image, what.Is.Image)
 		}
 	case showing(child, what.Is) != nil: // the kernel has asked meanwhile
-	case dir.busy.Load() > 0:
+	case dir.busy.Load() > 0 || isBusy(child):
 		return false
 	case what.Was.Dir && showing(child, what.Was) != nil:
 		n.vol.forgetDir(dir, name, child)
@@ -134,6 +134,15 @@ func (n *notifier) tell(root *dirNode, what news) bool {
 		dir.NotifyEntry(name)
 	}
 	return true
+}
+
+// isBusy tells whether a node is a directory that a request is under way in.
+func isBusy(child *gofuse.Inode) bool {
+	if child == nil {
+		return false
+	}
+	dir, ok := child.Operations().(*dirNode)
+	return ok && dir.busy.Load() > 0
 }
 
 // find returns the node of a directory below this one, if the kernel knows it.

@@ -29,7 +29,7 @@ const (
 func withKills(t *testing.T, test func(t *testing.T, seed uint64, kills int)) {
 	t.Helper()
 	seed, _ := number(t, "VISORFS_SEED", uint64(time.Now().UnixNano()))
-	kills, _ := number(t, "VISORFS_KILLS", 8)
+	kills, _ := number(t, "VISORFS_KILLS", 20)
 	for ; kills > 0; seed++ {
 		n := min(kills, killsPerServer)
 		if !t.Run(fmt.Sprintf("seed %d, %d kills", seed, n), func(t *testing.T) { test(t, seed, int(n)) }) {
