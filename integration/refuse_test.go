@@ -18,7 +18,7 @@ func TestNamesThatVISCannotHoldAreRefusedBeforeAnyRequest(t *testing.T) {
 	m.expectLog(`level=WARN msg="create: `)
 	names(t, m.dir)
 	p.reset()
-	for _, name := range []string{"control\x01.iso", "line\nbreak", "del\x7f", " leading", "trailing ", "bad\xff\xfeutf8", ".visorfs"} {
+	for _, name := range []string{"control\x01.iso", "line\nbreak", "del\x7f", " leading", "trailing ", "bad\xff\xfeutf8"} {
 		_, err := os.Create(m.path(name))
 		wantErrno(t, "create of "+strings.ToValidUTF8(name, "?"), err, syscall.EINVAL)
 	}

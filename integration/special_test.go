@@ -134,7 +134,7 @@ func TestNothingCanBeMadeInSpecialDirectories(t *testing.T) {
 	t.Parallel()
 	s, m := mounted(t)
 	id := s.post("a.iso", random(401, 1000), map[string]string{"format": "iso"})
-	for _, dir := range []string{".by-id", ".query", ".query/format=iso"} {
+	for _, dir := range []string{".by-id", ".query", ".query/format=iso", ".visorfs"} {
 		dir := m.path(dir)
 		_, err := os.Create(dir + "/new=1")
 		wantErrno(t, "create in "+dir, err, syscall.EPERM, syscall.EISDIR)
@@ -144,10 +144,10 @@ func TestNothingCanBeMadeInSpecialDirectories(t *testing.T) {
 		wantErrno(t, "rename into "+dir, os.Rename(m.path("a.iso"), dir+"/new"), syscall.EPERM)
 		wantErrno(t, "chmod of "+dir, os.Chmod(dir, 0o700), syscall.EPERM)
 	}
-	for _, path := range []string{".by-id/" + id, ".query/format=iso/a.iso", ".query/format=iso", ".query", ".by-id"} {
+	for _, path := range []string{".by-id/" + id, ".query/format=iso/a.iso", ".query/format=iso", ".query", ".by-id", ".visorfs", ".visorfs/version"} {
 		wantErrno(t, "rename of "+path, os.Rename(m.path(path), m.path("b.iso")), syscall.EPERM)
 	}
-	for _, dir := range []string{".by-id", ".query"} {
+	for _, dir := range []string{".by-id", ".query", ".visorfs"} {
 		wantErrno(t, "mkdir "+dir, os.Mkdir(m.path(dir), 0o755), syscall.EEXIST)
 		_, err := os.Create(m.path(dir))
 		wantErrno(t, "create "+dir, err, syscall.EISDIR)

@@ -63,6 +63,7 @@ type Client struct {
 	counts    counts
 	described describer
 	posted    recentIDs
+	broken    recentIDs // that a PUT of data to was broken off
 }
 
 // New returns a client. It sends nothing yet; see [Client.CheckAccess].

@@ -53,6 +53,7 @@ func (d *delivery) send(ctx context.Context) (*meta.Image, error) {
 	if err := d.client.check(d.op); err != nil {
 		return nil, err
 	}
+	d.awaitRelease(ctx)
 	pause := newPause()
 	for {
 		img, err := d.try(ctx)
@@ -66,7 +67,7 @@ func (d *delivery) send(ctx context.Context) (*meta.Image, error) {
 		}
 		wait := pause.NextBackOff()
 		if ctx.Err() != nil || !d.mayTryAgain(err) || !d.left.lasts(wait) {
-			return nil, err
+			return nil, d.ownConflict(err)
 		}
 		if sleep(ctx, wait) != nil {
 			d.ended = false // whatever the last try did is known
@@ -103,7 +104,31 @@ func (d *delivery) try(ctx context.Context) (*meta.Image, error) {
 		}
 	}
 	d.left.note(taken)
+	d.noteBroken(err)
 	return nil, err
+}
+
+// noteBroken notes that the image may be reserved for a try that nobody waits for.
+func (d *delivery) noteBroken(err error) {
+	var e *Error
+	if d.op.id != "" && d.op.body != nil && errors.As(err, &e) && e.StatusCode == 0 {
+		d.client.broken.add(d.op.id)
+	}
+}
+
+// awaitRelease waits, for a moment, until the server has noticed that this client broke off
+// what it uploaded to the image before.
+func (d *delivery) awaitRelease(ctx context.Context) {
+	if d.op.id == "" || !d.client.broken.has(d.op.id) {
+		return
+	}
+	pause := newPause()
+	for until := time.Now().Add(d.grace()); time.Now().Before(until); {
+		img, err := d.client.HeadImage(ctx, d.op.id)
+		if err != nil || img.Status != meta.Uploading || sleep(ctx, pause.NextBackOff()) != nil {
+			return
+		}
+	}
 }
 
 // mayTryAgain reports whether a try that failed, and did nothing, may succeed if made
@@ -117,10 +142,23 @@ func (d *delivery) mayTryAgain(err error) bool {
 	return mayPass(err, d.tries) || d.isOwnConflict(err)
 }
 
-// isOwnConflict reports whether a PUT may be in conflict with an earlier try of its own.
+// isOwnConflict reports whether a PUT may be in conflict with an earlier try of its own, or
+// with another PUT that this client broke off.
 func (d *delivery) isOwnConflict(err error) bool {
 	var e *Error
-	return d.op.id != "" && d.tries > 1 && errors.Is(err, ErrConflict) && errors.As(err, &e) && !e.final
+	return d.op.id != "" && (d.tries > 1 || d.client.broken.has(d.op.id)) && errors.Is(err, ErrConflict) && errors.As(err, &e) && !e.final
+}
+
+// ownConflict marks such an error as one that may pass.
+func (d *delivery) ownConflict(err error) error {
+	if !d.isOwnConflict(err) {
+		return err
+	}
+	var e *Error
+	errors.As(err, &e)
+	known := *e
+	known.passing = true
+	return &known
 }
 
 // rewind goes back to the start of the body. It returns the error to end with when that

@@ -43,6 +43,7 @@ type Error struct {
 
 	original   bool          // the reply came from the original server
 	final      bool          // to send the same again is of no use, or would do harm
+	passing    bool          // the client is in conflict with what it broke off
 	retryAfter time.Duration // for which the server wants not to be asked; 0 if it does not say
 }
 

@@ -30,6 +30,9 @@ func mayPass(err error, try int) bool {
 	if !errors.As(err, &e) || e.final {
 		return false
 	}
+	if e.passing {
+		return true
+	}
 	switch e.StatusCode {
 	case 0:
 		return !slices.ContainsFunc(lasting, func(kind error) bool { return errors.Is(err, kind) })

@@ -2,6 +2,7 @@ package visclient_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -151,6 +152,65 @@ func TestPutThatIsInConflictWithItselfIsSentAgain(t *testing.T) {
 		img, err := s.client.PutImage(t.Context(), locked.ID, nil, strings.NewReader(someData))
 		if err != nil || img.Checksum != md5Of(someData) {
 			t.Errorf("%+v, %v", img, err)
+		}
+	})
+}
+
+// A server under load notices late that a client is gone.
+func TestPutAfterOneThatWasBrokenOffSucceeds(t *testing.T) {
+	t.Parallel()
+	bodies := map[string]func() io.Reader{
+		"file":   func() io.Reader { return strings.NewReader(someData) },
+		"stream": func() io.Reader { return stream(someData) },
+	}
+	onBothServers(t, func(t *testing.T, s *faulty) {
+		for what, body := range bodies {
+			locked := post(t, s.sight, fields("x"), "")
+			s.fail(func(w http.ResponseWriter, r *http.Request) {
+				r = r.WithContext(context.WithoutCancel(r.Context()))
+				r.Body = lingering{r.Body}
+				s.next.ServeHTTP(w, r)
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			_, err := s.client.PutImage(ctx, locked.ID, nil, &killing{strings.NewReader(someData), len(someData) / 2, cancel})
+			if err == nil {
+				t.Fatalf("%s: the PUT that was broken off succeeded", what)
+			}
+			img, err := s.client.PutImage(t.Context(), locked.ID, nil, body())
+			if err != nil || img.Checksum != md5Of(someData) {
+				t.Errorf("%s: %+v, %v", what, img, err)
+			}
+		}
+	})
+}
+
+// lingering is a body whose end, or breaking off, is noticed late.
+type lingering struct{ io.ReadCloser }
+
+func (l lingering) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if err != nil {
+		time.Sleep(300 * time.Millisecond)
+	}
+	return n, err
+}
+
+// A conflict that is the client's own doing may pass; the stream cannot be sent again by
+// the client, but by who has it.
+func TestConflictWithWhatWasBrokenOffMayPass(t *testing.T) {
+	t.Parallel()
+	onBothServers(t, func(t *testing.T, s *faulty) {
+		locked := post(t, s.sight, fields("x"), "")
+		s.meet(http.MethodPut, s.cutAt(100_000), status(409), status(409))
+		for i := range 2 {
+			if _, err := s.client.PutImage(t.Context(), locked.ID, nil, stream(someData)); !visclient.MayPass(err) {
+				t.Errorf("PUT %d: %v, want an error that may pass", i, err)
+			}
+		}
+		other := post(t, s.sight, fields("y"), "")
+		s.fail(status(409))
+		if _, err := s.client.PutImage(t.Context(), other.ID, nil, stream(someData)); err == nil || visclient.MayPass(err) {
+			t.Errorf("a conflict with others: %v, want an error that stays", err)
 		}
 	})
 }

@@ -118,7 +118,7 @@ func (d *delivery) deleteTwins(ctx context.Context, img *meta.Image) {
 	}
 }
 
-// recentIDs are the ids of the latest images that a client posted.
+// recentIDs are the ids of the latest images that a client did something with.
 type recentIDs struct {
 	mu   sync.Mutex
 	ids  [256]meta.ID
