@@ -219,6 +219,17 @@ func (c *Catalog) Replace(old meta.ID, img *meta.Image) {
 	c.apply(localChange{old, nil}, localChange{img.ID, img})
 }
 
+// Reveal ends what Replace began of an image that has not been deleted after all. After
+// Remove or Put it does nothing.
+func (c *Catalog) Reveal(old meta.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hidden[old] {
+		delete(c.hidden, old)
+		c.fetched = time.Time{} // it may be there
+	}
+}
+
 // apply makes changes of what is known. The caller holds mu.
 func (c *Catalog) apply(changes ...localChange) {
 	var listed []localChange

@@ -74,3 +74,28 @@ func TestStepsThatSayWhatCameOfThemCostNoListing(t *testing.T) {
 	}
 	wantPaths(t, c, "b c")
 }
+
+func TestImageThatIsReplacedByNobodyAfterAllIsRevealed(t *testing.T) {
+	r := start(t)
+	a := r.post(t, "a")
+	c := catalog.New(r.client, stepTTL)
+	wantPaths(t, c, "a")
+	next := r.post(t, "b")
+	c.Replace(a.ID, next)
+	listAgain(t, r, c)
+	wantPaths(t, c, "b")
+	c.Reveal(a.ID)
+	wantPaths(t, c, "a b")
+
+	lists := r.lists.Load()
+	c.Replace(a.ID, next)
+	if _, err := r.client.DeleteImage(t.Context(), a.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.Remove(a.ID)
+	c.Reveal(a.ID)
+	wantPaths(t, c, "b")
+	if n := r.lists.Load() - lists; n > 0 {
+		t.Errorf("%d listings after it was deleted", n)
+	}
+}

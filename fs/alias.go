@@ -14,6 +14,32 @@ import (
 // either: an answer that was on its way during a change through the other would undo it.
 // (The answers of one node it puts in order itself.)
 
+//
+// As long as the old node is open the path leads to it, and not to one of the image's own:
+// what is written by the path all have who have the file open.
+
+// isOpenAs reports whether the node is open, and an image's.
+func (n *imageNode) isOpenAs(id meta.ID) bool {
+	return n.imageID() == id && n.vol.isOpen(n)
+}
+
+// hasOtherNumber reports whether the node had another image's number from the start. The one
+// of a new file is as good as any. n.mu is held.
+func (n *imageNode) hasOtherNumber() bool {
+	ino := n.StableAttr().Ino
+	return isImageIno(ino) && ino != imageIno(n.id)
+}
+
+// closed is called when the last handle is released. The path is looked up anew then.
+func (n *imageNode) closed() {
+	n.mu.Lock()
+	stays := n.draft == nil && n.hasOtherNumber() // with a draft it is not over yet
+	n.mu.Unlock()
+	if stays {
+		n.vol.notifier.addAnew(n.path())
+	}
+}
+
 // setID makes an image the node's.
 func (n *imageNode) setID(id meta.ID) {
 	n.mu.Lock()
@@ -53,6 +79,12 @@ func (v *volume) countAlias(id meta.ID, more int) {
 	if v.aliases[id] += more; v.aliases[id] == 0 {
 		delete(v.aliases, id)
 	}
+}
+
+func (v *volume) isAliased(id meta.ID) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.aliases[id] > 0
 }
 
 // aliasesNow is for imageTimeout, and taken before the catalog is asked.

@@ -114,10 +114,26 @@ func (v *volume) missing(out *fuse.EntryOut, fresh time.Duration) syscall.Errno 
 // file returns the node of an image in this directory.
 func (d *dirNode) file(ctx context.Context, name string, id meta.ID) *gofuse.Inode {
 	attr := gofuse.StableAttr{Mode: fuse.S_IFREG, Ino: imageIno(id)}
-	if child := d.GetChild(name); child != nil && child.StableAttr().Ino == attr.Ino {
-		return child
+	if child := d.GetChild(name); child != nil {
+		n, ok := child.Operations().(*imageNode)
+		if child.StableAttr().Ino == attr.Ino || ok && n.isOpenAs(id) {
+			return child
+		}
 	}
 	return d.NewInode(ctx, &imageNode{vol: d.vol, id: id}, attr)
+}
+
+// fileIno returns the inode number of an image in this directory.
+func (d *dirNode) fileIno(name string, id meta.ID) uint64 {
+	if !d.vol.isAliased(id) { // as nearly all are
+		return imageIno(id)
+	}
+	if child := d.GetChild(name); child != nil {
+		if n, ok := child.Operations().(*imageNode); ok && n.isOpenAs(id) {
+			return child.StableAttr().Ino
+		}
+	}
+	return imageIno(id)
 }
 
 // known returns the node of a directory in this one, if the kernel knows it.

@@ -100,7 +100,7 @@ func (d *dirNode) entryAt(s *snapshot, i int) (entry fuse.DirEntry, ok bool) {
 	case s.drafts[name] != nil:
 		return fuse.DirEntry{}, false
 	case f != nil:
-		return fuse.DirEntry{Name: name, Mode: fuse.S_IFREG, Ino: imageIno(f.Image.ID)}, true
+		return fuse.DirEntry{Name: name, Mode: fuse.S_IFREG, Ino: d.fileIno(name, f.Image.ID)}, true
 	}
 	return fuse.DirEntry{Name: name, Mode: fuse.S_IFDIR, Ino: d.inoOf(name)}, true
 }

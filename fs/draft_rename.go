@@ -39,7 +39,9 @@ func (d *draft) rename(ctx context.Context, dst place) error {
 	d.node.mu.Lock() // so that a draft which ends now is unpinned where it is pinned
 	defer d.node.mu.Unlock()
 	d.setPath(dst.path, stored, fields)
-	d.vol.repin(from, dst.path, d.node)
+	if d.node.draft == d { // and not one that was opened after this one had ended
+		d.vol.repin(from, dst.path, d.node)
+	}
 	return nil
 }
 

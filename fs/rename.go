@@ -120,12 +120,16 @@ func (v *volume) renameFile(ctx context.Context, tree *catalog.Tree, src, dst pl
 	if err := cmp.Or(checkLitter(dst.path), v.checkRename(img, dst.path), v.checkOver(tree, img, dst)); err != nil {
 		return err
 	}
+	var err error
 	if d != nil {
-		return d.rename(ctx, dst)
+		err = d.rename(ctx, dst)
+	} else {
+		_, err = v.moveImage(ctx, img, dst)
 	}
-	if _, err := v.moveImage(ctx, img, dst); err != nil {
+	if err != nil {
 		return err
 	}
+	v.noteMove()
 	if n := v.drafted(src.path); n != nil { // opened for writing meanwhile
 		v.follow(ctx, map[string]*draft{src.path: n.currentDraft()}, func(string) string { return dst.path })
 	}

@@ -36,6 +36,7 @@ func (v *volume) renameDir(ctx context.Context, src, dst place) error {
 	}
 	v.catalog.MoveDir(src.path, dst.path, moved...)
 	v.era.Add(1)
+	v.noteMove()
 	v.follow(ctx, v.draftsBelow(src.path), newPath)
 	return nil
 }

@@ -96,8 +96,9 @@ func (v *volume) moveImage(ctx context.Context, img *meta.Image, dst place) (*me
 		v.catalog.Put(m.moved)
 		return m.moved, nil
 	}
-	if dst.file != nil {
-		v.catalog.Replace(dst.file.Image.ID, m.moved)
+	if old := dst.removes(); old != "" {
+		v.catalog.Replace(old, m.moved)
+		defer v.catalog.Reveal(old)
 	}
 	err := v.remove(ctx, dst)
 	if err != nil {
@@ -123,7 +124,16 @@ func (v *volume) moveBack(m *move, dst place, cause error) error {
 	return after(cause, err)
 }
 
-// remove removes the file at a place: one that is being written, and what is stored.
+// removes returns the image that remove will delete, "" for none: with a file that is being
+// written its own, and not one of the same name that somebody else has registered since.
+func (p place) removes() meta.ID {
+	if p.node != nil && p.node.currentDraft() != nil {
+		return p.node.imageID()
+	}
+	return p.id()
+}
+
+// remove removes the file at a place: one that is being written, or else what is stored.
 func (v *volume) remove(ctx context.Context, at place) error {
 	if at.node != nil {
 		if writing, err := at.node.discard(ctx); writing {
@@ -152,10 +162,24 @@ func (v *volume) exchange(ctx context.Context, tree *catalog.Tree, a, b place) e
 	}
 	defer v.catalog.Steady(x.ID, y.ID)()
 	moved, err := v.moveAll(ctx, []*move{v.newMove(x, b.path), v.newMove(y, a.path)})
-	if err == nil {
-		v.catalog.Put(moved...)
+	if err != nil {
+		return err
 	}
-	return err
+	v.catalog.Put(moved...)
+	v.noteMove()
+	opened := make(map[string]*draft) // for writing, meanwhile
+	for _, p := range []string{a.path, b.path} {
+		if n := v.drafted(p); n != nil {
+			opened[p] = n.currentDraft()
+		}
+	}
+	v.follow(ctx, opened, func(p string) string {
+		if p == a.path {
+			return b.path
+		}
+		return a.path
+	})
+	return nil
 }
 
 // movesAtOnce is how many renaming requests of one operation may be under way.

@@ -84,10 +84,22 @@ func (v *volume) opened(n *imageNode) {
 func (v *volume) released(n *imageNode) {
 	v.catalog.Disuse()
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.open[n]--; v.open[n] == 0 {
+	v.open[n]--
+	last := v.open[n] == 0
+	if last {
 		delete(v.open, n)
 	}
+	v.mu.Unlock()
+	if last {
+		n.closed()
+	}
+}
+
+// isOpen reports whether a file has a handle.
+func (v *volume) isOpen(n *imageNode) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.open[n] > 0
 }
 
 // openFiles returns how many handles there are, and the first files by their paths.

@@ -59,6 +59,7 @@ type volume struct {
 
 	mu       sync.Mutex
 	drafts   map[string]*imageNode   // files open for writing, by path
+	moves    int                     // counts renamings that reached the server; see pin
 	expected map[*imageNode][]func() // of those that were renamed during their upload: end Catalog.Expect
 	aliases  map[meta.ID]int         // how many nodes each image has beside that of its own number
 	aliasing int                     // counts changes of aliases
@@ -118,10 +119,42 @@ func (v *volume) drafted(path string) *imageNode {
 func (v *volume) pin(path string, n *imageNode) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.pinLocked(path, n)
+}
+
+// pinSince is pin of a path that was looked up after so many moves. It reports false if
+// there was another since: the path may be an old one, and whoever moved the image did not
+// see that it is being written.
+func (v *volume) pinSince(moves int, path string, n *imageNode) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.moves != moves {
+		return false
+	}
+	v.pinLocked(path, n)
+	return true
+}
+
+// pinLocked needs mu held.
+func (v *volume) pinLocked(path string, n *imageNode) {
 	if v.drafts[path] == nil {
 		v.catalog.Hold(parentOf(path))
 	}
 	v.drafts[path] = n
+}
+
+func (v *volume) movesNow() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.moves
+}
+
+// noteMove is called when images have new names, before it is looked which of them are
+// being written: whoever opens one later finds its new path.
+func (v *volume) noteMove() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.moves++
 }
 
 func (v *volume) unpin(path string, n *imageNode) {

@@ -76,17 +76,17 @@ func newDraftHandle(ctx context.Context, n *imageNode, d *draft) *draftHandle {
 func (n *imageNode) joinDraft(ctx context.Context) (*draft, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.draft == nil {
+	for n.draft == nil {
 		n.mu.Unlock()
+		moves := n.vol.movesNow()
 		d, err := n.newDraft(ctx)
 		n.mu.Lock()
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if n.draft == nil {
+		case n.draft == nil && n.vol.pinSince(moves, d.name(), n):
 			n.draft = d
-			n.vol.pin(d.name(), n)
-		} else { // somebody was faster
+		default: // somebody was faster, or the file may have another path now
 			defer d.content.release()
 		}
 	}
@@ -149,8 +149,8 @@ func (n *imageNode) dropDraft(d *draft) {
 	}
 	n.draft = nil
 	n.vol.unpin(d.name(), n)
-	if ino := n.StableAttr().Ino; isImageIno(ino) && ino != imageIno(n.id) {
-		n.vol.notifier.addAnew(d.name()) // an image has its own number
+	if n.hasOtherNumber() && !n.vol.isOpen(n) { // otherwise that is done when it is not
+		n.vol.notifier.addAnew(d.name())
 	}
 	if img, commits := d.committed(); commits > 0 {
 		n.used().latest, n.used().opened = img, img

@@ -21,7 +21,6 @@ func TestOwnerAndUmaskAreAsAskedFor(t *testing.T) {
 		"zero":    {[]string{"-o", "umask=0,uid=5,gid=6"}, "5 6", "644", "600", "755"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			m := startMount(t, s.url, c.args...)
 			for path, mode := range map[string]string{"dir/public.img": c.public, "dir/private.img": c.private, "dir": c.dir, "": c.dir} {
 				if got, want := tool(t, "stat", "-c", "%u %g %a", m.path(path)), c.owner+" "+mode+"\n"; got != want {

@@ -85,7 +85,6 @@ func TestFlagsCountMoreThanEnvironmentThanFile(t *testing.T) {
 		"bad flag over both":          {good, goodEnv, []string{"--port", "9"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			l := launch{env: append([]string{}, c.env...), dir: newConfig(t, c.file)}
 			args := append([]string{"mount"}, c.flags...)
 			if c.works {

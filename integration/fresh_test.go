@@ -296,10 +296,14 @@ func TestNotificationsBlockNobody(t *testing.T) {
 		m.kill() // frees who waits
 		t.Fatal("somebody hangs")
 	}
+	var a, b result
 	eventually(t, "both mounts show the same", func() bool {
-		a, b := try(t, "ls", m.path("d")), try(t, "ls", other.path("d"))
+		a, b = try(t, "ls", m.path("d")), try(t, "ls", other.path("d"))
 		return a.stdout == b.stdout && a.stdout != ""
 	})
+	if t.Failed() {
+		t.Logf("one shows %q, the other %q, the server has %d images", strings.Fields(a.stdout), strings.Fields(b.stdout), len(s.images()))
+	}
 	m.stop()
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -138,22 +139,23 @@ func TestHostileDataAreAnErrorAndNothingElse(t *testing.T) {
 	head("gzip as transfer", "HTTP/1.1 200 OK\r\nMETA\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"+fmt.Sprintf("%x\r\n", len(squeezed))+squeezed+"\r\n0\r\n\r\n", "")
 
 	m := mountHostile(t, s, h, "5s")
-	t.Run("", func(t *testing.T) { // which ends when all have
-		for what, name := range paths {
-			t.Run(what, func(t *testing.T) {
-				t.Parallel()
-				path := m.path(name)
-				if r := try(t, "cat", path); r.code == 0 {
-					t.Errorf("it is read as %d bytes", len(r.stdout))
-				} else if strings.Contains(r.stdout, "secret") || strings.Contains(r.stdout, "elsewhere") {
-					t.Errorf("it leads elsewhere: %q", r.stdout)
-				}
-				_ = setxattr(path, "user.visor.note", "x")
-				_ = os.WriteFile(path, []byte("data"), 0o644)
-				wantContent(t, m.path("good.img"), m.good)
-			})
-		}
-	})
+	var all sync.WaitGroup
+	for what, name := range paths {
+		all.Go(func() {
+			path := m.path(name)
+			if r := try(t, "cat", path); r.code == 0 {
+				t.Errorf("%s: it is read as %d bytes", what, len(r.stdout))
+			} else if strings.Contains(r.stdout, "secret") || strings.Contains(r.stdout, "elsewhere") {
+				t.Errorf("%s: it leads elsewhere: %q", what, r.stdout)
+			}
+			_ = setxattr(path, "user.visor.note", "x")
+			_ = os.WriteFile(path, []byte("data"), 0o644)
+			if err := compare(m.path("good.img"), m.good); err != nil {
+				t.Errorf("%s: after it a good image: %v", what, err)
+			}
+		})
+	}
+	all.Wait()
 	m.wantUnharmed(t, "all")
 	m.wantMemory(t, "all")
 	if n := visits.Load(); n > 0 {

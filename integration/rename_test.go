@@ -5,6 +5,7 @@ package integration
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -161,6 +162,38 @@ func TestRenamingHeedsItsFlags(t *testing.T) {
 	if err := rename("a.img", "c.img", unix.RENAME_NOREPLACE); err != nil {
 		t.Error(err)
 	}
+}
+
+// The program sees its own file there, and has another one in its place: what somebody else
+// has registered under that name since is not touched.
+func TestRenamingOverAnOpenFileLeavesWhatAppearedUnderIt(t *testing.T) {
+	withBothServers(t, func(t *testing.T, s *server) {
+		m := startMount(t, s.url, "--metadata-ttl", "200ms")
+		s.postSettled("a.img", random(532, 1000), nil)
+		f, err := os.Create(m.path("b.img"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := s.postSettled("b.img", random(533, 1000), nil)
+		eventually(t, "the mount knows of the other image", func() bool {
+			_, err := os.Stat(m.path(".by-id/" + theirs))
+			return err == nil && strings.Contains(names(t, m.path(".by-id")), theirs)
+		})
+		tool(t, "mv", m.path("a.img"), m.path("b.img"))
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		want := map[string]bool{string(random(532, 1000)): true, string(random(533, 1000)): true}
+		eventually(t, "both images show", func() bool {
+			paths := strings.Fields(names(t, m.dir))
+			got := make(map[string]bool)
+			for _, p := range paths {
+				data, _ := os.ReadFile(m.path(p))
+				got[string(data)] = true
+			}
+			return len(paths) == 2 && maps.Equal(got, want)
+		})
+	})
 }
 
 func TestNewNamesThatTheServerCannotHoldAreRefusedBeforeAnyRequest(t *testing.T) {

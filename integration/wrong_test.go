@@ -45,7 +45,7 @@ type scene struct {
 func refuseAll(t *testing.T, table []wrong, names ...string) {
 	t.Helper()
 	for _, w := range table {
-		t.Run(w.name, func(t *testing.T) { // one by one: a parallel row may wait longer than the test's server lives
+		t.Run(w.name, func(t *testing.T) {
 			if w.as != "" {
 				needRoot(t)
 			}
