@@ -15,15 +15,18 @@ import (
 // telling the kernel of a change in a directory, which waits for a request in that one, which
 // waits for the program. Whoever touches the mount waits with them, until [Entry.Free]. The
 // mounted filesystem is asked nothing. Linux 6.18 tells; older kernels may not.
-func (e *Entry) IsKilled() bool {
+func (e *Entry) IsKilled() bool { return e.killedProcess() != "" }
+
+// killedProcess returns the directory in /proc of such a program, "" for none.
+func (e *Entry) killedProcess() string {
 	_, connection, _ := strings.Cut(e.device, ":")
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	for _, process := range processes {
 		if wasKilled(process) && serves(process, connection) {
-			return true
+			return process
 		}
 	}
-	return false
+	return ""
 }
 
 // wasKilled reports whether a process, named by its directory in /proc, is only there because
@@ -46,15 +49,29 @@ func serves(process, connection string) bool {
 	return false
 }
 
+// hasEnded reports whether nothing is left of a process but what its parent has to hear of:
+// its files are closed, and locks on them gone.
+func hasEnded(process string) bool {
+	threads, _ := filepath.Glob(process + "/task/*")
+	for _, thread := range threads {
+		state := string(readStatusFile(thread + "/status")["State"])
+		if state != "" && !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X") {
+			return false
+		}
+	}
+	return true
+}
+
 // Free ends a mount whose program was killed: whoever waits for it gets an error. It waits for
 // the end of the program, which holds other things as well, but no longer than some seconds.
 func (e *Entry) Free() error {
 	const patience, pause = 5 * time.Second, 10 * time.Millisecond
+	process := e.killedProcess()
 	gone, err := e.abort()
 	if err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(patience); e.IsKilled() && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); process != "" && !hasEnded(process) && time.Now().Before(deadline); {
 		time.Sleep(pause)
 	}
 	if gone {

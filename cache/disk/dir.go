@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -82,9 +83,18 @@ func checkEmpty(dir string) error {
 	return nil
 }
 
+// lockPatience is how long a process that has just been killed may take to end.
+const lockPatience = time.Second
+
 // lock makes marker this process's, and says so in it.
 func lock(marker *os.File) error {
-	err := control(marker, func(fd int) error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+	var err error
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(10 * time.Millisecond) {
+		err = control(marker, func(fd int) error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(deadline) {
+			break
+		}
+	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return fmt.Errorf("%w%s", ErrInUse, holder(marker))
 	}
