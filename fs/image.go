@@ -251,7 +251,7 @@ func (n *imageNode) open(ctx context.Context, flags uint32) (gofuse.FileHandle, 
 	if err != nil {
 		return nil, 0, n.errno("open", err)
 	}
-	h, fuseFlags, err := n.openMode(r, f.Image, commits)
+	h, fuseFlags, err := n.openMode(ctx, r, f.Image, commits)
 	if err != nil {
 		_ = r.Close() // it has nothing to lose
 		return nil, 0, n.errno("open", err)

@@ -124,11 +124,13 @@ func New(dir string, o Options) (*Mount, error) {
 
 // mount does what [gofuse.Mount] does, with all requests measured.
 func (v *volume) mount(root gofuse.InodeEmbedder, o *gofuse.Options) (*fuse.Server, error) {
-	v.requests.RawFileSystem = gofuse.NewNodeFS(root, o)
+	v.passing.RawFileSystem = gofuse.NewNodeFS(root, o)
+	v.requests.RawFileSystem = &v.passing
 	server, err := fuse.NewServer(&v.requests, v.mountpoint, &o.MountOptions)
 	if err != nil {
 		return nil, err
 	}
+	v.backer, _ = any(server).(backer) // on Linux
 	go server.Serve()
 	return server, server.WaitMount()
 }

@@ -2,11 +2,14 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"io"
-	"os"
+	"sync"
 	"syscall"
+	"time"
 
 	gofuse "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"github.com/visorfs/visorfs/cache"
@@ -22,22 +25,58 @@ type ioModes struct {
 	through int
 
 	// of those that are passed through
-	backing *os.File
-	release func() // lets the cache evict the file again
+	backing int32  // what the kernel calls the file that it reads; 0 for none
+	release func() // has it forget that, and lets the cache evict the file again
 	version string
 }
 
-// passedHandle is a file opened for reading that the kernel reads itself. Where it can't
-// (it takes root, and Linux 6.9) it asks us, as for any other.
-type passedHandle struct{ *readHandle }
-
-var _ = (gofuse.FilePassthroughFder)(passedHandle{})
-
-func (h passedHandle) PassthroughFd() (int, bool) {
-	h.node.mu.Lock()
-	defer h.node.mu.Unlock()
-	return int(h.node.used().modes.backing.Fd()), true
+// backer has the kernel read files by itself. Linux has had that since 6.9, for root.
+type backer interface {
+	RegisterBackingFd(file *fuse.BackingMap) (backing int32, errno syscall.Errno)
+	UnregisterBackingFd(backing int32) syscall.Errno
 }
+
+// passing adds to the replies of opens which file the kernel is to read. The bridge of go-fuse
+// does the same for who implements its FilePassthroughFder, but lets go of the file after a
+// Release has returned: an open in between would get the file of the version before, or one that
+// is gone.
+type passing struct {
+	fuse.RawFileSystem
+
+	mu    sync.Mutex
+	files map[<-chan struct{}]int32 // by the channel that belongs to the open
+}
+
+// add has the reply of the open that ctx is of tell the kernel what to read.
+func (p *passing) add(ctx context.Context, backing int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.files == nil {
+		p.files = make(map[<-chan struct{}]int32)
+	}
+	p.files[ctx.Done()] = backing
+}
+
+func (p *passing) take(open <-chan struct{}) (backing int32, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	backing, ok = p.files[open]
+	delete(p.files, open)
+	return backing, ok
+}
+
+// Open is the bridge's, with the file to read.
+func (p *passing) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	status := p.RawFileSystem.Open(cancel, in, out)
+	if backing, ok := p.take(cancel); ok && status.Ok() {
+		out.BackingID = backing
+		out.OpenFlags = out.OpenFlags&^fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_PASSTHROUGH
+	}
+	return status
+}
+
+// passedHandle is a file opened for reading that the kernel reads itself.
+type passedHandle struct{ *readHandle }
 
 func (h passedHandle) Release(ctx context.Context) syscall.Errno {
 	h.node.vol.released(h.node)
@@ -55,39 +94,81 @@ func (h passedHandle) Release(ctx context.Context) syscall.Errno {
 }
 
 // openMode makes a handle of a reader of img, which was opened after so many commits of the node,
-// and the flags that go with it.
-func (n *imageNode) openMode(r *cache.Reader, img *meta.Image, commits int) (gofuse.FileHandle, uint32, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	version := img.Version()
-	n.used().opened = img
-	h := &readHandle{node: n, reader: r, saw: commits}
-	m := &n.used().modes
-	if m.through == 0 && m.cached == 0 && n.vol.passthrough {
-		if f, release, ok := r.Backing(); ok {
-			*m = ioModes{backing: f, release: release, version: version}
+// and the flags that go with it. The context is that of the open.
+func (n *imageNode) openMode(ctx context.Context, r *cache.Reader, img *meta.Image, commits int) (h gofuse.FileHandle, flags uint32, err error) {
+	err = untilClosed(func() error {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		version := img.Version()
+		m := &n.used().modes
+		if m.through == 0 && m.cached == 0 {
+			n.pass(r, version)
 		}
-	}
-	switch {
-	case m.backing == nil:
-		m.cached++
-		return h, n.pageCache(version), nil
-	case m.version == version:
+		if m.backing != 0 && m.version != version {
+			return errPassedThrough // another one is
+		}
+		n.used().opened = img
+		cached := &readHandle{node: n, reader: r, saw: commits}
+		flags = n.pageCache(version)
+		if m.backing == 0 {
+			m.cached++
+			h = cached
+			return nil
+		}
 		m.through++
-		return passedHandle{h}, n.pageCache(version), nil
+		n.vol.passing.add(ctx, m.backing)
+		h = passedHandle{cached}
+		return nil
+	})
+	return h, flags, err
+}
+
+// pass has the kernel read a version by itself, if that can be. n.mu is held.
+func (n *imageNode) pass(r *cache.Reader, version string) {
+	if n.vol.backer == nil || !n.vol.passthrough.Load() {
+		return
 	}
-	return nil, 0, errPassedThrough // another version is
+	f, release, ok := r.Backing()
+	if !ok {
+		return
+	}
+	backing, errno := n.vol.backer.RegisterBackingFd(&fuse.BackingMap{Fd: int32(f.Fd())})
+	if errno != 0 {
+		n.vol.log.Debug("the kernel cannot read cached images by itself", "err", errno)
+		n.vol.passthrough.Store(false)
+		release()
+		return
+	}
+	n.used().modes = ioModes{backing: backing, version: version, release: func() {
+		if errno := n.vol.backer.UnregisterBackingFd(backing); errno != 0 {
+			n.vol.log.Warn("the kernel keeps a file of the cache open", "err", errno)
+		}
+		release()
+	}}
 }
 
 // writeMode counts a handle for writing, if there can be one now.
 func (n *imageNode) writeMode() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.used().modes.through > 0 {
-		return errPassedThrough
+	return untilClosed(func() error {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.used().modes.through > 0 {
+			return errPassedThrough
+		}
+		n.used().modes.cached++
+		return nil
+	})
+}
+
+// untilClosed tries to open a file for some time that may only seem to be passed through: a
+// program's close returns before we are told of it.
+func untilClosed(open func() error) error {
+	const patience, pause = time.Second, 2 * time.Millisecond
+	err := open()
+	for deadline := time.Now().Add(patience); errors.Is(err, errPassedThrough) && time.Now().Before(deadline); err = open() {
+		time.Sleep(pause)
 	}
-	n.used().modes.cached++
-	return nil
+	return err
 }
 
 // endCached ends a handle that counts as cached.

@@ -19,15 +19,12 @@ func (m *Mount) Ended() <-chan struct{} { return m.ended }
 // not opened to write any more (EROFS). When ctx ends first, what is not stored yet is
 // kept in lost+found of the spool, and its programs get an error; the directory is
 // detached, so that it disappears at once, and the error says so. The same happens to
-// programs that only read, or stay in the directory, after 10 seconds.
+// programs that only read, or stay in the directory, after 10 seconds. A mount that another
+// mount namespace (of a container, say) has a copy of ends when nothing there uses it.
 func (m *Mount) Stop(ctx context.Context) error {
 	m.vol.stopping.Store(true)
-	if m.unmountUnused(ctx) {
-		select {
-		case <-m.ended:
-			return nil
-		case <-ctx.Done(): // a file was closed by the end of its program, and is not stored yet
-		}
+	if m.unmountUnused(ctx) && m.waitForEnd(ctx) {
+		return nil
 	}
 	err := fmt.Errorf("%s was still in use, and was detached", m.dir)
 	if n := m.vol.breakOff(); n > 0 {
@@ -58,6 +55,34 @@ func (m *Mount) unmountUnused(ctx context.Context) bool {
 		case <-time.After(pause):
 		case <-m.ended:
 			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
+}
+
+// waitForEnd waits, once the directory is unmounted, until nothing is left to be done: a file
+// that was closed by the end of its program may not be stored yet, and a copy of the mount in
+// another namespace may be in use. It reports false when that takes too long.
+func (m *Mount) waitForEnd(ctx context.Context) bool {
+	const pause, unused = 100 * time.Millisecond, 2 * time.Second
+	for busy, written := time.Now(), time.Now(); time.Since(written) < readersGrace; {
+		if len(m.vol.writing()) > 0 {
+			busy, written = time.Now(), time.Now()
+		}
+		if handles, _ := m.vol.openFiles(); handles > 0 {
+			busy = time.Now()
+		}
+		if time.Since(busy) > unused {
+			m.vol.log.Info("another mount namespace has a copy of the mount, which nothing uses", "mountpoint", m.dir)
+			m.close()
+			return true
+		}
+		select {
+		case <-m.ended:
+			return true
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return false
 		}

@@ -34,7 +34,9 @@ type volume struct {
 	log          *slog.Logger
 	logLevel     *slog.LevelVar // nil: it cannot be changed
 	architecture string
-	passthrough  bool
+	passthrough  atomic.Bool
+	backer       backer
+	passing      passing
 	noOverwrite  bool // stored data are never replaced
 	allOwners    bool // other users' images may be changed, where the server lets one
 	restore      bool // attributes that only the server sets are accepted, and dropped
@@ -88,7 +90,6 @@ func newVolume(o Options) *volume {
 		logLevel:     o.LogLevel,
 		version:      o.Version,
 		architecture: o.Architecture,
-		passthrough:  !o.NoPassthrough,
 		noOverwrite:  o.NoOverwrite,
 		allOwners:    o.AllOwners,
 		restore:      o.XattrRestore,
@@ -102,6 +103,7 @@ func newVolume(o Options) *volume {
 		aliases:      make(map[meta.ID]int),
 		open:         make(map[*imageNode]int),
 	}
+	v.passthrough.Store(!o.NoPassthrough)
 	v.notifier = newNotifier(v)
 	v.catalog.Watch(v.notifier.addChanges)
 	return v

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -227,6 +228,35 @@ func TestImageThatTheKernelReadsIsNotReplacedUnderIt(t *testing.T) {
 	_ = through.Close()
 	eventually(t, "it can be replaced", func() bool { return try(t, "cp", copied, m.path("a.img")).code == 0 })
 	wantContent(t, m.path("a.img"), random(49, 3<<20))
+}
+
+// A close returns before the mount is told of it: the file that the kernel read by itself may
+// be written, or read anew, in that moment.
+func TestFileIsRewrittenAsSoonAsWhoReadItHasClosedIt(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	s := startServer(t)
+	m := startMount(t, s.url, "--cache-dir", newCacheDir(t))
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			path := m.path(numbered(i))
+			for end, seed := time.Now().Add(5*time.Second), uint64(i); time.Now().Before(end) && !t.Failed(); seed += 4 {
+				data := random(seed, 200_000)
+				if err := os.WriteFile(path, data, 0o644); err != nil {
+					t.Error(err)
+				}
+				for range 6 {
+					if err := compare(path, data); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(time.Duration(seed%8) * time.Millisecond) // the more, the more often the kernel reads
+				}
+			}
+		})
+	}
+	all.Wait()
+	m.stop()
 }
 
 func TestSameBytesUnderAnotherNameAreWarm(t *testing.T) {
