@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -14,8 +15,7 @@ import (
 func TestEndingMountBeginsNoNewFiles(t *testing.T) {
 	t.Parallel()
 	s, m := mounted(t)
-	m.expectLog(`level=WARN msg="create: the mount is ending`)
-	m.allowLog(`level=WARN msg="open for writing: the mount is ending`)
+	m.expectLog(`level=WARN msg="(create|open for writing): the mount is ending`)
 	s.post("old.img", random(320, 1000), nil)
 	f, err := os.Create(m.path("a.img"))
 	if err != nil {
@@ -143,4 +143,38 @@ func TestUploadThatHangsAtTheEndIsKept(t *testing.T) {
 	wantErrno(t, "close", <-closed, syscall.EIO)
 	s.wantEmpty()
 	wantLost(t, spool, random(324, 2<<20))
+}
+
+// copyMounts has another mount namespace hold copies of all mounts that there are now, until
+// the test ends, and a program there that runs a shell script in the copy of one.
+func copyMounts(t *testing.T, m *mount, script string) {
+	t.Helper()
+	needRoot(t)
+	ready := filepath.Join(t.TempDir(), "ready")
+	cmd := background(t, "unshare", "--mount", "sh", "-c", `cd "$1" && eval "$2" && cd / && : >"$3" && exec sleep 120`, "sh", m.dir, script, ready)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	eventually(t, "the other namespace is there", func() bool { _, err := os.Stat(ready); return err == nil })
+}
+
+func TestMountThatAnotherNamespaceHasACopyOfEnds(t *testing.T) {
+	s, m := mounted(t) // not beside others, whose mounts would be copied
+	s.post("a.img", random(323, 1000), nil)
+	copyMounts(t, m, "cat a.img >/dev/null")
+	m.stop()
+}
+
+func TestMountThatIsInUseInAnotherNamespaceSaysSo(t *testing.T) {
+	s, m := mounted(t)
+	s.post("a.img", random(323, 1000), nil)
+	copyMounts(t, m, "exec 3<a.img")
+	m.signal(syscall.SIGTERM)
+	if code := m.exit(); code != 1 || !strings.Contains(m.stderr.String(), "still in use") {
+		t.Errorf("exit code %d; stderr %s", code, m.stderr.String())
+	}
 }
