@@ -20,15 +20,21 @@ import (
 const (
 	readyTime = 20 * time.Second // for the line that a command is ready
 	endTime   = 20 * time.Second // for a command to end: its grace is 10 s
-	lifeTime  = 5 * time.Minute  // of any one program
 
 	accessKey = "foo"
 	secretKey = "bar"
 )
 
+var lifeTime = 5*time.Minute + soakTime // of any one program
+
 var visorfs string // path of the program, built with the race detector
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	if task := os.Getenv(taskVariable); task != "" {
+		os.Exit(doTask(task))
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	if err := canMount(); err != nil {
@@ -53,6 +59,12 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	end, err := makeEmptyNamespace()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer end()
 	return m.Run()
 }
 
@@ -212,6 +224,8 @@ func (p *program) exit() int {
 	select {
 	case <-p.ended:
 	case <-time.After(endTime):
+		p.signal(syscall.SIGQUIT) // has it say what it is at
+		time.Sleep(time.Second)
 		p.t.Errorf("%s did not end within %v; killed it; stderr:\n%s", p, endTime, p.stderr.String())
 		p.kill()
 	}

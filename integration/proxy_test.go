@@ -3,20 +3,27 @@
 package integration
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // proxy stands between a mount and a server. It notes the requests, and makes faults.
@@ -26,6 +33,9 @@ type proxy struct {
 	sent    atomic.Int64  // bytes of image data that went to the mount
 	tally   tally
 	crawl   atomic.Pointer[<-chan struct{}] // of the latest fault of that kind
+	pass    http.Handler                    // to the server
+	tls     *tls.Config                     // nil for http
+	front   *http.Server
 
 	mu       sync.Mutex
 	fault    func(*http.Request) fault // nil for none
@@ -40,7 +50,9 @@ type fault struct {
 	stall   bool            // no answer, ever
 	hold    <-chan struct{} // the request goes on when this is closed
 	drop    bool            // the connection is closed instead of an answer
+	reset   bool            // likewise with a reset
 	status  int             // answered by the proxy
+	after   string          // with status: its Retry-After, in seconds
 	late    bool            // with status: not before the whole of the request has come
 	away    bool            // with status: as a server does of which a part is not running
 	lost    bool            // the server does what it is asked, and the connection is closed instead of its answer
@@ -48,18 +60,27 @@ type fault struct {
 	cutUp   int64           // the connection breaks after so many bytes of the request's body
 	cutDown int64           // likewise of the reply's
 	crawl   <-chan struct{} // the bodies of the request and the reply crawl after crawlAfter until this is closed
+
+	request func(*http.Request)  // changes the request on its way
+	reply   func(*http.Response) // changes the server's reply on its way
 }
 
 var errCut = errors.New("cut by the proxy")
 
 func startProxy(t *testing.T, s *server) *proxy {
 	t.Helper()
+	return startSecureProxy(t, s, nil)
+}
+
+// startSecureProxy starts a proxy that speaks https, unless config is nil.
+func startSecureProxy(t *testing.T, s *server, config *tls.Config) *proxy {
+	t.Helper()
 	target, err := url.Parse(s.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{release: make(chan struct{})}
-	pass := &httputil.ReverseProxy{
+	p := &proxy{release: make(chan struct{}), tls: config}
+	p.pass = &httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		ModifyResponse: p.watchReply,
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
@@ -68,19 +89,102 @@ func startProxy(t *testing.T, s *server) *proxy {
 		// Connections that the original server ends without a word would make faults of the proxy's own.
 		Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true},
 	}
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.tally.watch(w, r, func(w http.ResponseWriter) { p.serve(w, r, pass) })
-	}))
-	p.url = front.URL
+	address := p.open(t, "127.0.0.1:0")
+	keepPort(t, address)
+	p.url = "http://" + address
+	if config != nil {
+		p.url = "https://" + address
+	}
 	t.Cleanup(func() {
 		close(p.release)
-		front.CloseClientConnections()
-		front.Close()
+		p.close()
 	})
 	return p
 }
 
-func (p *proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+// open has the proxy listen, and returns where.
+func (p *proxy) open(t *testing.T, address string) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{Control: sharePort}).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := &http.Server{
+		Handler:     p,
+		TLSConfig:   p.tls,
+		ErrorLog:    log.New(io.Discard, "", 0),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+	}
+	p.front = front
+	if p.tls == nil {
+		go func() { _ = front.Serve(l) }()
+	} else {
+		go func() { _ = front.ServeTLS(l, "", "") }()
+	}
+	return l.Addr().String()
+}
+
+// sharePort lets a socket have a port that others have too that say the same.
+func sharePort(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	})
+	return errors.Join(err, failed)
+}
+
+// keepPort has nobody else get a port while a proxy is closed: a socket has it that does not
+// listen.
+func keepPort(t *testing.T, address string) {
+	t.Helper()
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	if err = errors.Join(err, unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()})); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// close breaks all connections, and refuses others until reopen.
+func (p *proxy) close() { _ = p.front.Close() }
+
+func (p *proxy) reopen(t *testing.T) {
+	t.Helper()
+	_, address, _ := strings.Cut(p.url, "://")
+	p.open(t, address)
+}
+
+// connKey and replyKey are what a request's context has its connection, and what is to be
+// done to its reply, under.
+type (
+	connKey  struct{}
+	replyKey struct{}
+)
+
+// resetAtEnd has a request's connection reset when it is closed.
+func resetAtEnd(ctx context.Context) {
+	c, _ := ctx.Value(connKey{}).(net.Conn)
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+}
+
+// ServeHTTP implements [http.Handler].
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.tally.watch(w, r, func(w http.ResponseWriter) { p.serve(w, r) })
+}
+
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 	switch f := p.note(r); {
 	case f.stall:
 		select {
@@ -95,6 +199,9 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler)
 			panic(http.ErrAbortHandler)
 		}
 	case f.drop:
+		panic(http.ErrAbortHandler)
+	case f.reset:
+		resetAtEnd(r.Context())
 		panic(http.ErrAbortHandler)
 	case f.status != 0:
 		f.refuse(w, r)
@@ -111,8 +218,12 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request, pass http.Handler)
 		r.Body = &crawlingReader{r.Body, crawlAfter, f.crawl, p.release}
 	case f.cutDown > 0:
 		r.Header.Set(cutHeader, strconv.FormatInt(f.cutDown, 10))
+	case f.request != nil:
+		f.request(r)
+	case f.reply != nil:
+		r = r.WithContext(context.WithValue(r.Context(), replyKey{}, f.reply))
 	}
-	pass.ServeHTTP(w, r)
+	p.pass.ServeHTTP(w, r)
 }
 
 // refuse answers a request with the status of a fault.
@@ -123,6 +234,9 @@ func (f fault) refuse(w http.ResponseWriter, r *http.Request) {
 	message := "refused by the proxy"
 	if f.away {
 		message = "VISOR Meta System server not found. Is it running?"
+	}
+	if f.after != "" {
+		w.Header().Set("Retry-After", f.after)
 	}
 	http.Error(w, fmt.Sprintf(`{"code":%d,"message":%q}`, f.status, message), f.status)
 }
@@ -145,6 +259,9 @@ func (p *proxy) watchReply(resp *http.Response) error {
 	}
 	if resp.Request.Header.Get(slowHeader) != "" {
 		time.Sleep(slowTime)
+	}
+	if change, ok := resp.Request.Context().Value(replyKey{}).(func(*http.Response)); ok {
+		change(resp)
 	}
 	if !isData(seen{method: resp.Request.Method, path: resp.Request.URL.Path}) {
 		return nil
@@ -229,7 +346,6 @@ func (p *proxy) setFault(f func(*http.Request) fault) {
 	p.fault = f
 }
 
-// always is a fault of every request.
 // hold lets requests of a kind wait until a channel is closed.
 func (p *proxy) hold(kind func(*http.Request) bool, until <-chan struct{}) {
 	p.setFault(func(r *http.Request) fault {
@@ -240,6 +356,7 @@ func (p *proxy) hold(kind func(*http.Request) bool, until <-chan struct{}) {
 	})
 }
 
+// always is a fault of every request.
 func always(f fault) func(*http.Request) fault {
 	return func(*http.Request) fault { return f }
 }

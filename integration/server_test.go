@@ -72,28 +72,18 @@ func (s *server) ask(r request) (status int, header http.Header, body []byte, er
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	lines := []string{}
 	for name, value := range r.fields {
 		req.Header.Set("x-image-meta-"+name, value)
-		lines = append(lines, "x-image-meta-"+name+":"+value)
 	}
-	slices.Sort(lines)
-	contentType := ""
 	if r.body != nil {
-		contentType = "application/octet-stream"
-		req.Header.Set("Content-Type", contentType)
+		req.Header.Set("Content-Type", "application/octet-stream")
 	}
 	req.Close = true // the original server ends connections without a word
 	key, secret := accessKey, secretKey
 	if r.user != "" {
 		key, secret = r.user, users[r.user]
 	}
-	date := time.Now().UTC().Format(http.TimeFormat)
-	req.Header.Set("Date", date)
-	lines = slices.Concat([]string{r.method, "", contentType, date}, lines, []string{req.URL.EscapedPath()})
-	mac := hmac.New(sha1.New, []byte(secret))
-	mac.Write([]byte(strings.Join(lines, "\n")))
-	req.Header.Set("Authorization", "VISOR "+key+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	sign(req, key, secret, time.Now())
 
 	client := http.Client{Timeout: 30 * time.Second}
 	resp, err := client.Do(req)
@@ -118,6 +108,23 @@ type slowReader struct{ from io.Reader }
 func (r *slowReader) Read(p []byte) (int, error) {
 	time.Sleep(2 * time.Millisecond)
 	return r.from.Read(p[:min(len(p), 16<<10)])
+}
+
+// sign signs a request as a user whose clock shows a time.
+func sign(r *http.Request, key, secret string, now time.Time) {
+	date := now.UTC().Format(http.TimeFormat)
+	r.Header.Set("Date", date)
+	var fields []string
+	for name, values := range r.Header {
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-image-meta-") {
+			fields = append(fields, name+":"+values[0])
+		}
+	}
+	slices.Sort(fields)
+	lines := slices.Concat([]string{r.Method, "", r.Header.Get("Content-Type"), date}, fields, []string{r.URL.EscapedPath()})
+	mac := hmac.New(sha1.New, []byte(secret))
+	mac.Write([]byte(strings.Join(lines, "\n")))
+	r.Header.Set("Authorization", "VISOR "+key+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 }
 
 // image is an image as the server lists it; an absent attribute is nil.

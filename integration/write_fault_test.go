@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"os"
@@ -52,6 +53,38 @@ func TestCopyFailsWhenTheServerDoesNotStoreIt(t *testing.T) {
 			tool(t, "cp", source, m.dir)
 			s.wantStored("a.img", random(40, 4<<20))
 		})
+	}
+}
+
+// Not only close() finds out that an upload has failed.
+func TestWriteThatTheServerRefusesKeepsWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	spool := newSpool(t)
+	_, p, m := counted(t, spoolFlags(spool)...)
+	m.expectLog(`level=WARN .*write: .*path=/a.img`)
+	m.allowLog(`level=WARN .*path=/a.img`)
+	p.setFault(uploads(fault{status: http.StatusForbidden}))
+	f, err := os.Create(m.path("a.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, part := 0, random(48, 256<<10)
+	for deadline := time.Now().Add(toolTime); err == nil && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err = f.Write(part); err == nil {
+			written += len(part)
+		}
+	}
+	wantErrno(t, "write", err, syscall.EACCES)
+	_ = f.Close()
+	lost := filesBelow(spool)
+	if len(lost) != 1 {
+		t.Errorf("the spool keeps %v, want what was written", lost)
+	}
+	for path := range lost {
+		got, err := os.ReadFile(path)
+		if err != nil || len(got) < written || !bytes.Equal(got, bytes.Repeat(part, len(got)/len(part))) {
+			t.Errorf("%s has %d bytes, %v; want the %d that were written", path, len(got), err, written)
+		}
 	}
 }
 
