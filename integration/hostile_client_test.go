@@ -154,7 +154,8 @@ func TestIdleAndSlowClientsKeepNobodyOut(t *testing.T) {
 		wantContent(t, m.path(name), data)
 		s.wantStored(name, data)
 	}
-	if peak := peakMemory(t, s.cmd.Process.Pid); peak > 400<<20 {
+	most := 300<<20 + int(count)*48<<10 // with what the race detector takes; without it 13 KiB each
+	if peak := peakMemory(t, s.cmd.Process.Pid); peak > most {
 		t.Errorf("the server took %d MiB", peak>>20)
 	}
 	// Whoever does not go on with a request is let go of, while the others get answers.

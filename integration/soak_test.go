@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,13 +23,13 @@ var soakTime = func() time.Duration {
 
 // consumption is what a program holds when nothing is asked of it.
 type consumption struct {
-	resident    int // KiB
+	memory      int // bytes that Go's runtime has; the race detector's own grow
 	goroutines  int
 	descriptors int
 }
 
 func (c consumption) String() string {
-	return fmt.Sprintf("%d MiB, %d goroutines, %d descriptors", c.resident>>10, c.goroutines, c.descriptors)
+	return fmt.Sprintf("%d MiB, %d goroutines, %d descriptors", c.memory>>20, c.goroutines, c.descriptors)
 }
 
 // consumption returns what a program holds, which has to serve its metrics.
@@ -40,27 +39,12 @@ func (p *program) consumption() consumption {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	values := p.scrape()
 	return consumption{
-		resident:    status(p.t, p.cmd.Process.Pid, "VmRSS"),
-		goroutines:  int(p.scrape()["go_goroutines"]),
+		memory:      int(values["go_memstats_sys_bytes"] - values["go_memstats_heap_released_bytes"]),
+		goroutines:  int(values["go_goroutines"]),
 		descriptors: len(fds),
 	}
-}
-
-// status returns a value of /proc/PID/status.
-func status(t *testing.T, pid int, name string) (value int) {
-	t.Helper()
-	text := readText(t, fmt.Sprintf("/proc/%d/status", pid))
-	for line := range strings.Lines(text) {
-		if rest, ok := strings.CutPrefix(line, name+":"); ok {
-			if _, err := fmt.Sscan(rest, &value); err != nil {
-				t.Fatal(err)
-			}
-			return value
-		}
-	}
-	t.Fatalf("/proc/%d/status has no %s", pid, name)
-	return 0
 }
 
 // Mixed work in four parts. After the second, when caches are full, both programs hold no more
@@ -111,9 +95,9 @@ func TestNothingGrowsWithUse(t *testing.T) {
 // exceeds reports whether a program holds more than before, and more than chance can explain.
 // In a short run memory is still being put to use.
 func (c consumption) exceeds(was consumption) bool {
-	const goroutines, descriptors, resident = 20, 64, 32 << 10
+	const goroutines, descriptors, memory = 20, 64, 32 << 20
 	return c.goroutines > was.goroutines+goroutines || c.descriptors > was.descriptors+descriptors ||
-		soakTime >= time.Minute && c.resident > was.resident*5/4+resident
+		soakTime >= time.Minute && c.memory > was.memory*5/4+memory
 }
 
 // runAll repeats tasks for some time, each one after the other of its own.
