@@ -104,7 +104,7 @@ func (st *stage) play(r recording) {
 		st.t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	request := st.request(r)
 	go func() { _, _ = c.Write(request) }() // the server may close before it has read all
 	in := bufio.NewReader(c)
