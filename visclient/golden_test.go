@@ -104,7 +104,7 @@ func (x exchange) replay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := dial(t, answering(t, x.response), patience(300*time.Millisecond))
+	c := dial(t, answering(t, x.response), patience(time.Second))
 	err = callOf(t, c, req)
 	message := messageOf(want)
 	switch kind := kindOf(want.StatusCode); {
