@@ -113,15 +113,15 @@ func (w *killedMount) round(m *mount) (next *mount) {
 	time.Sleep(time.Duration(w.rng.Int64N(int64(1200 * time.Millisecond))))
 	w.killed.Store(true)
 	m.signal(syscall.SIGKILL)
+	ended := make(chan struct{})
+	go func() { <-over; <-m.ended; close(ended) }()
 	select {
-	case <-over:
-		<-m.ended
+	case <-ended:
 		next = w.mount()
-	case <-time.After(3 * time.Second): // the kernel has it wait for who waits for it
+	case <-time.After(3 * time.Second): // the kernel has it wait for who waits for it, or for what it has asked it
 		w.stuck++
 		next = w.mount()
-		<-over
-		<-m.ended
+		<-ended
 	}
 	w.judge()
 	w.adopt()

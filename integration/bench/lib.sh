@@ -75,7 +75,7 @@ install_programs() {
 		VISORFS=$BIN/visorfs
 	fi
 	VISORFS_HELP=$("$VISORFS" mount --help 2>&1)
-	if [[ " ${versions[*]} " == *" rclone "* ]] && [ ! -x "$BIN/rclone" ]; then
+	if [[ " ${versions[*]} " == *" rclone "* ]] && [[ -z $PEERS || $PEERS == *rclone* ]] && [ ! -x "$BIN/rclone" ]; then
 		say "building rclone, which takes some minutes"
 		GOBIN=$BIN GOFLAGS=-trimpath nice -n 19 go install github.com/rclone/rclone@v1.76.0 2>"$RUN/rclone.log" ||
 			say "no rclone: $(tail -n 1 "$RUN/rclone.log")"
