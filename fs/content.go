@@ -3,6 +3,7 @@ package fs
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"github.com/visorfs/visorfs/cache"
 	"github.com/visorfs/visorfs/spool"
 )
+
+var errSalvaged = errors.New("what was written has been moved to lost+found")
 
 // content is the bytes of a draft: what was written, over what is stored, over zeros.
 // Its methods may be called at once; those that change it one at a time.
@@ -110,6 +113,8 @@ func (c *content) file() (*spool.File, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.over: // an upload that has failed may still be reading its body
+		return nil, errRetired
 	case c.unspooled != nil:
 		return nil, c.unspooled
 	case c.written != nil:
@@ -240,7 +245,7 @@ func (c *content) salvage() (path string, err error) {
 		return "", nil
 	}
 	path, err = c.written.Lose(c.size.Load())
-	c.written = nil
+	c.written, c.unspooled = nil, errSalvaged
 	return path, err
 }
 
