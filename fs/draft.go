@@ -39,6 +39,7 @@ type draft struct {
 	byPath     bool        // it was changed through no handle, so that any may end it
 	epoch      int         // counts commits; see draftHandle
 	emptied    []emptying  // in order
+	closed     int         // handles whose close() has returned; see draftHandle
 	discarded  bool        // the file was removed
 	failed     error       // of a write or a commit; whatever comes after it fails as well
 }

@@ -127,6 +127,7 @@ func (d *draft) touch(h *draftHandle) {
 		d.byPath = true
 	} else {
 		h.wrote, h.saw = d.epoch, len(d.emptied)
+		h.setClosed(false)
 	}
 	delete(d.fields, mtimeKey) // set before this change
 	d.show(func(img *meta.Image) {

@@ -100,7 +100,7 @@ func (v *volume) errno(op, path string, id meta.ID, err error) syscall.Errno {
 	switch err {
 	case errStale: // a path that the kernel remembers a moment too long; it looks again
 		return errno
-	case syscall.EEXIST, syscall.ENOTEMPTY, syscall.EISDIR, syscall.ENOTDIR, syscall.EINVAL: // answers that programs ask for
+	case syscall.ENOENT, syscall.EEXIST, syscall.ENOTEMPTY, syscall.EISDIR, syscall.ENOTDIR, syscall.EINVAL: // answers that programs ask for
 		return errno
 	}
 	attrs := []any{"path", "/" + path, "errno", errno.Error()}

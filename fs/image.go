@@ -159,7 +159,7 @@ func (n *imageNode) Setattr(ctx context.Context, f gofuse.FileHandle, in *fuse.S
 }
 
 // truncate changes the length of the file. Without a handle it is a change of its own,
-// unless somebody else writes the file, who then ends it.
+// unless somebody else has the file open to write, who then ends it.
 func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int64) error {
 	if h, ok := fh.(*draftHandle); ok {
 		return h.draft.truncate(ctx, h, size)
@@ -170,7 +170,7 @@ func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int
 	}
 	defer func() {
 		n.endCached()
-		n.leaveDraft(h.draft)
+		n.leaveDraft(h)
 	}()
 	if n.hasOthers(h.draft) {
 		return h.draft.truncate(ctx, nil, size)
@@ -181,11 +181,14 @@ func (n *imageNode) truncate(ctx context.Context, fh gofuse.FileHandle, size int
 	return h.draft.commit(ctx, nil)
 }
 
-// hasOthers tells whether a draft that the caller has joined has other writers too.
+// hasOthers tells whether a draft that the caller has joined has other writers too. One whose
+// close() has returned is none, though its release may come later.
 func (n *imageNode) hasOthers(d *draft) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return d.handles > 1
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.handles-d.closed > 1
 }
 
 // setFields changes attributes, unless they are so already: one request, or none.

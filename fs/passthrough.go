@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -25,9 +26,17 @@ type ioModes struct {
 	through int
 
 	// of those that are passed through
-	backing int32  // what the kernel calls the file that it reads; 0 for none
-	release func() // has it forget that, and lets the cache evict the file again
+	backing int32    // what the kernel calls the file that it reads; 0 for none
+	file    *os.File // that it reads
+	release func()   // has it forget that, and lets the cache evict the file again
 	version string
+}
+
+// isReadable tells whether the disk still gives what is passed through. Of a disk that does not
+// the kernel might refuse to open it, with EIO.
+func (m *ioModes) isReadable() bool {
+	_, err := m.file.ReadAt(make([]byte, 1), 0)
+	return err == nil || err == io.EOF
 }
 
 // backer has the kernel read files by itself. Linux has had that since 6.9, for root.
@@ -104,8 +113,8 @@ func (n *imageNode) openMode(ctx context.Context, r *cache.Reader, img *meta.Ima
 		if m.through == 0 && m.cached == 0 {
 			n.pass(r, version)
 		}
-		if m.backing != 0 && m.version != version {
-			return errPassedThrough // another one is
+		if m.backing != 0 && (m.version != version || !m.isReadable()) {
+			return errPassedThrough // another one is, or one that is no good
 		}
 		n.used().opened = img
 		cached := &readHandle{node: n, reader: r, saw: commits}
@@ -139,7 +148,7 @@ func (n *imageNode) pass(r *cache.Reader, version string) {
 		release()
 		return
 	}
-	n.used().modes = ioModes{backing: backing, version: version, release: func() {
+	n.used().modes = ioModes{backing: backing, file: f, version: version, release: func() {
 		if errno := n.vol.backer.UnregisterBackingFd(backing); errno != 0 {
 			n.vol.log.Warn("the kernel keeps a file of the cache open", "err", errno)
 		}

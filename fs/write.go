@@ -22,6 +22,8 @@ type draftHandle struct {
 	began int // epoch in which the file was created or emptied through the handle
 	wrote int // epoch of the latest write
 	saw   int // how often the file had been emptied by then
+
+	closed bool // by who opened it, and not written since
 }
 
 // wroteIn tells whether something was written through the handle since the commit that an
@@ -37,6 +39,24 @@ func (h *draftHandle) isVoid() bool {
 	}
 	next := h.draft.emptied[h.saw]
 	return (h.wroteIn(next.epoch) || h.began == next.epoch) && (next.process == 0 || next.process != h.opener)
+}
+
+// markClosed notes whether a handle was closed; its release comes later.
+func (d *draft) markClosed(h *draftHandle, closed bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h.setClosed(closed)
+}
+
+// setClosed is markClosed for who holds draft.mu.
+func (h *draftHandle) setClosed(closed bool) {
+	switch {
+	case closed && !h.closed:
+		h.draft.closed++
+	case !closed && h.closed:
+		h.draft.closed--
+	}
+	h.closed = closed
 }
 
 // begin notes that the file begins anew through the handle. The caller holds draft.mu.
@@ -61,7 +81,7 @@ func (n *imageNode) openDraft(ctx context.Context, flags uint32) (*draftHandle, 
 	}
 	if err := d.truncate(ctx, h, 0); err != nil {
 		n.endCached()
-		n.leaveDraft(d)
+		n.leaveDraft(h)
 		return nil, err
 	}
 	return h, nil
@@ -113,9 +133,11 @@ func (n *imageNode) newDraft(ctx context.Context) (*draft, error) {
 }
 
 // leaveDraft ends a handle; the last one ends the draft.
-func (n *imageNode) leaveDraft(d *draft) {
+func (n *imageNode) leaveDraft(h *draftHandle) {
+	d := h.draft
 	n.mu.Lock()
 	d.handles--
+	d.markClosed(h, false)
 	last := d.handles == 0
 	n.mu.Unlock()
 	if !last {
@@ -216,6 +238,7 @@ func (h *draftHandle) Flush(ctx context.Context) syscall.Errno {
 	if tid := callerThread(ctx); h.opener != 0 && processOf(tid) != h.opener {
 		return 0
 	}
+	h.draft.markClosed(h, true)
 	return h.node.errno("close", h.commit(ctx, h))
 }
 
@@ -239,7 +262,7 @@ var _ = (gofuse.FileReleaser)((*draftHandle)(nil))
 func (h *draftHandle) Release(context.Context) syscall.Errno {
 	h.node.vol.released(h.node)
 	h.node.endCached()
-	h.node.leaveDraft(h.draft)
+	h.node.leaveDraft(h)
 	return 0
 }
 

@@ -122,6 +122,7 @@ func TestImageThatTheKernelReadsFromADiskThatFailsCanBeReadAgain(t *testing.T) {
 	s.post("a.img", data, nil)
 	m := startMount(t, s.url, "--cache-dir", filepath.Join(disk.dir, "cache"), "--memory", "1MiB")
 	m.allowLog(`level=WARN .*disk`)
+	m.expectLog(`level=WARN .*kernel reads it .* close it first`)
 	const passes = 20
 	for range passes {
 		wantContent(t, m.path("a.img"), data)
@@ -136,6 +137,8 @@ func TestImageThatTheKernelReadsFromADiskThatFailsCanBeReadAgain(t *testing.T) {
 	} else {
 		wantErrno(t, "read", err, syscall.EIO)
 	}
+	_, err := os.Open(m.path("a.img")) // the kernel reads it until f is released
+	wantErrno(t, "open", err, syscall.EBUSY)
 	_ = f.Close()
 	wantContent(t, m.path("a.img"), data)
 	m.stop()

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestEveryToolThatWritesInOrderStoresItsFile(t *testing.T) {
@@ -258,6 +261,44 @@ func TestCloseStoresWhatWasTruncatedByPath(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.wantStored("a.img", make([]byte, 200_000))
+}
+
+// The kernel tells of the release of what was closed some time after close() has returned; with
+// a copy of the descriptor it does so when the test wants.
+func TestTruncationByPathIsStoredThoughTheReleaseOfWhatWasClosedIsStillToCome(t *testing.T) {
+	t.Parallel()
+	s, m := mounted(t)
+	data := random(572, 30_000)
+	s.post("emptied.img", data, nil)
+	for name, flags := range map[string]int{"written.img": os.O_WRONLY | os.O_CREATE, "emptied.img": os.O_WRONLY | os.O_TRUNC} {
+		t.Run(name, func(t *testing.T) {
+			f := open(t, m.path(name), flags)
+			unreleased, err := unix.Dup(int(f.Fd()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = unix.Close(unreleased) }()
+			want := make([]byte, 8192)
+			if flags&os.O_TRUNC == 0 {
+				copy(want, data)
+				_, err = f.Write(data)
+			}
+			if err := errors.Join(err, f.Close(), os.Truncate(m.path(name), int64(len(want)))); err != nil {
+				t.Fatal(err)
+			}
+			s.wantStored(name, want)
+			if n, err := unix.Pwrite(unreleased, data, 0); err != nil || n != len(data) {
+				t.Fatalf("write through the copy: %d, %v", n, err)
+			}
+			if err := os.Truncate(m.path(name), 100); err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Close(unreleased); err != nil {
+				t.Fatal(err)
+			}
+			s.wantStored(name, data[:100])
+		})
+	}
 }
 
 func TestWhatWasJustWrittenIsReadBackWithoutARequest(t *testing.T) {
