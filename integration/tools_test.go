@@ -32,7 +32,8 @@ var packages = map[string]string{
 
 // result is how a tool ended.
 type result struct {
-	code   int // -1 when it was killed
+	code   int    // -1 when it was killed
+	end    string // the same in words
 	stdout string
 	stderr string
 	took   time.Duration
@@ -47,7 +48,7 @@ func prepare(ctx context.Context, t *testing.T, name string, args ...string) *ex
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = toolTime / 6 // as long may a busy machine need to hand over what the tool said
 	return cmd
 }
 
@@ -68,7 +69,7 @@ func try(t *testing.T, name string, args ...string) result {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%s: %v", name, err)
 	}
-	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String(), time.Since(begin)}
+	return result{cmd.ProcessState.ExitCode(), cmd.ProcessState.String(), stdout.String(), stderr.String(), time.Since(begin)}
 }
 
 // tool runs a tool, which must succeed and complain about nothing, and returns what
@@ -77,7 +78,7 @@ func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	r := try(t, name, args...)
 	if r.code != 0 {
-		t.Fatalf("%s %s: exit code %d: %s%s", name, strings.Join(args, " "), r.code, r.stdout, r.stderr)
+		t.Fatalf("%s %s: %s: %s%s", name, strings.Join(args, " "), r.end, r.stdout, r.stderr)
 	}
 	return r.stdout
 }
