@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -95,19 +96,40 @@ func newKilledMount(t *testing.T, seed uint64) *killedMount {
 
 func (w *killedMount) path(name string) string { return filepath.Join(w.dir, name) }
 
-// mount mounts, also over what a killed one left.
+// mount mounts.
 func (w *killedMount) mount() *mount {
 	w.t.Helper()
-	m := &mount{start(w.t, launch{mount: w.dir}, "mount", "--url", w.s.url, "--metadata-ttl", killedTTL.String(), "--memory", "2MiB",
+	return w.prepare()()
+}
+
+// prepare returns a function that mounts, also over what a killed one left. The process is there already:
+// one that is started later has files of the killed mount, and may wait for that to close them.
+func (w *killedMount) prepare() func() *mount {
+	w.t.Helper()
+	hold, release, err := os.Pipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	m := &mount{start(w.t, launch{binary: "sh", stdin: hold, mount: w.dir}, "-c", `read _; exec "$@" </dev/null`, "sh",
+		visorfs, "mount", "--url", w.s.url, "--metadata-ttl", killedTTL.String(), "--memory", "2MiB",
 		"--cache-dir", w.cache, "--cache-size", fmt.Sprint(killCacheSize), "--spool-dir", w.spool, w.dir), w.dir}
-	m.ready()
-	return m
+	_ = hold.Close()
+	return func() *mount {
+		w.t.Helper()
+		_, err := fmt.Fprintln(release)
+		if err := errors.Join(err, release.Close()); err != nil {
+			w.t.Fatal(err)
+		}
+		m.ready()
+		return m
+	}
 }
 
 // round works through a mount until it is killed, mounts again, and compares what is there
 // with what was acknowledged.
 func (w *killedMount) round(m *mount) (next *mount) {
 	w.t.Helper()
+	mountAgain := w.prepare()
 	w.killed.Store(false)
 	over := w.work()
 	time.Sleep(time.Duration(w.rng.Int64N(int64(1200 * time.Millisecond))))
@@ -117,10 +139,10 @@ func (w *killedMount) round(m *mount) (next *mount) {
 	go func() { <-over; <-m.ended; close(ended) }()
 	select {
 	case <-ended:
-		next = w.mount()
+		next = mountAgain()
 	case <-time.After(3 * time.Second): // the kernel has it wait for who waits for it, or for what it has asked it
 		w.stuck++
-		next = w.mount()
+		next = mountAgain()
 		<-ended
 	}
 	w.judge()

@@ -119,6 +119,7 @@ type launch struct {
 	dir    string   // working directory; default a new one
 	mount  string   // what it will mount on
 	user   uint32   // who runs it; default who runs the tests
+	stdin  *os.File // default nothing
 }
 
 func (l launch) command(t *testing.T, args ...string) *exec.Cmd {
@@ -134,6 +135,9 @@ func (l launch) command(t *testing.T, args ...string) *exec.Cmd {
 	}
 	lookAtSources()
 	cmd := exec.Command(l.binary, args...)
+	if l.stdin != nil {
+		cmd.Stdin = l.stdin
+	}
 	cmd.Dir = l.dir
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + l.dir, "TMPDIR=" + l.dir,
 		"GORACE=atexit_sleep_ms=10"}, l.env...) // the race detector's own default is a second per program
@@ -173,6 +177,9 @@ func start(t *testing.T, l launch, args ...string) *program {
 func (p *program) String() string {
 	if p.cmd == nil {
 		return "a daemon"
+	}
+	if p.mount != "" {
+		return "visorfs mount"
 	}
 	return "visorfs " + p.cmd.Args[1]
 }
