@@ -34,6 +34,7 @@ type sweep struct {
 	run  run   // of its lanes
 
 	came            bitset // chunks that it brought and that nobody has read
+	asked           int64  // chunks that lanes were started for
 	brought, useful int64  // chunks
 }
 
@@ -51,6 +52,8 @@ func (r *Reader) missed(i int64) {
 		w.step = e.start
 	case w.brought > e.patience && w.useful*sweepUse < w.brought:
 		w.step, w.left = max(w.step/4, 1), 0
+	case e.waits && w.run.streams > 0 && 2*w.brought < w.asked+w.left:
+		return
 	default:
 		w.step = min(4*w.step, limit)
 	}
@@ -64,11 +67,12 @@ type eagerness struct {
 	local    float64 // share of the latest misses that must be near another
 	start    int64   // chunks that the first miss adds; each after it adds four times as many
 	patience int64   // chunks that are swept before some must have been of use
+	waits    bool    // whether a miss adds more only when half of what was asked for has come
 }
 
 var (
 	eager = eagerness{local: 0.25, start: 64, patience: 256} // 8 MiB take a fast link not much longer than a round trip
-	wary  = eagerness{local: 0.5, start: 8, patience: 32}
+	wary  = eagerness{local: 0.5, start: 8, patience: 32, waits: true}
 )
 
 func (r *Reader) eagerness() eagerness {
@@ -116,6 +120,7 @@ func (r *Reader) sweepOn() {
 		}
 		s := r.start(&w.run, w.next, end)
 		s.planned = true
+		w.asked += end - w.next
 		w.left -= end - w.next
 		w.next = end
 	}
