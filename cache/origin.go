@@ -27,17 +27,17 @@ type origin struct {
 
 func (o *origin) known() ranges { return o.ranges.Load() }
 
-// awaitTurn lets one request ask what the ranges are, and others wait for its answer.
-// asks is true for the one: it has to call answered.
+// awaitTurn lets one request ask what the ranges are, and others wait until it has done what
+// follows from its answer. asks is true for the one: it has to call answered then.
 func (o *origin) awaitTurn(ctx context.Context) (asks bool, err error) {
 	for ctx.Err() == nil {
 		o.mu.Lock()
-		known, answer := o.known() != rangesUnknown, o.answer
-		if asks = !known && answer == nil; asks {
+		answer := o.answer
+		if asks = answer == nil && o.known() == rangesUnknown; asks {
 			o.answer = make(chan struct{})
 		}
 		o.mu.Unlock()
-		if known || asks {
+		if answer == nil {
 			return asks, nil
 		}
 		select {

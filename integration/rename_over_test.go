@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestRenamingOverAFileReplacesIt(t *testing.T) {
@@ -90,13 +91,13 @@ func TestOneOfSeveralFilesOfANameIsNotReplacedByTheWrongOne(t *testing.T) {
 // time of creation, which is in seconds, and then by its id.
 func (s *server) postYounger(than, name string, data []byte) string {
 	s.t.Helper()
-	for {
-		id := s.post(name, data, nil)
-		if id > than {
-			return id
-		}
-		s.delete(id)
+	id := s.post(name, data, nil)
+	if id > than {
+		return id
 	}
+	s.delete(id)
+	time.Sleep(time.Second)
+	return s.post(name, data, nil)
 }
 
 // While a file takes the place of another there is one, in the mount that does it.

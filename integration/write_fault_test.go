@@ -90,7 +90,7 @@ func TestWriteThatTheServerRefusesKeepsWhatWasWritten(t *testing.T) {
 
 func TestCopyingOverAFileLeavesItWhenTheServerRefuses(t *testing.T) {
 	t.Parallel()
-	s, p, m := counted(t)
+	s, p, m := counted(t, "--timeout", "10s")
 	m.expectLog(`level=ERROR .*path=/a.img`)
 	old := random(41, 1<<20)
 	id := s.post("a.img", old, nil)
