@@ -32,10 +32,11 @@ type ioModes struct {
 	version string
 }
 
-// isReadable tells whether the disk still gives what is passed through. Of a disk that does not
-// the kernel might refuse to open it, with EIO.
-func (m *ioModes) isReadable() bool {
-	_, err := m.file.ReadAt(make([]byte, 1), 0)
+// isReadable tells whether the disk still gives what is to be passed through. Of a disk that does
+// not the kernel might refuse to open it, with EIO.
+func isReadable(f *os.File) bool {
+	var b [1]byte
+	_, err := f.ReadAt(b[:], 0)
 	return err == nil || err == io.EOF
 }
 
@@ -113,7 +114,7 @@ func (n *imageNode) openMode(ctx context.Context, r *cache.Reader, img *meta.Ima
 		if m.through == 0 && m.cached == 0 {
 			n.pass(r, version)
 		}
-		if m.backing != 0 && (m.version != version || !m.isReadable()) {
+		if m.through > 0 && (m.version != version || !isReadable(m.file)) {
 			return errPassedThrough // another one is, or one that is no good
 		}
 		n.used().opened = img
@@ -139,6 +140,10 @@ func (n *imageNode) pass(r *cache.Reader, version string) {
 	}
 	f, release, ok := r.Backing()
 	if !ok {
+		return
+	}
+	if !isReadable(f) {
+		release()
 		return
 	}
 	backing, errno := n.vol.backer.RegisterBackingFd(&fuse.BackingMap{Fd: int32(f.Fd())})
